@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf - the configuration: tlsmilter.conf, compiled and immutable.
+ *
+ * Loaded as a whole, counted, and replaced as a whole. Everything inside
+ * may be read by any thread that holds a reference.
+ */
+#ifndef TM_CONF_CONF_H
+#define TM_CONF_CONF_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "conf/bundle.h"
+#include "mtasts/mtasts.h"
+#include "policy/ar.h"
+#include "policy/match.h"
+#include "policy/verdict.h"
+#include "util/endpoint.h"
+#include "util/str.h"
+
+#define CONF_DEFAULT_FILE SYSCONFDIR "/tlsmilter/tlsmilter.conf"
+
+enum conf_log { LOG_MESSAGE, LOG_RECIPIENTS, LOG_ACTIONS };
+enum conf_ar { AR_TAGGED, AR_ALL, AR_NONE };
+enum conf_dnssec { DNSSEC_VALIDATE, DNSSEC_TRUST_AD, DNSSEC_OFF };
+
+/* A hosted domain; stated is a PROMISE_* bit, 0 if it is to be learnt. */
+struct hosted {
+	char *domain;
+	unsigned stated;
+};
+
+struct conf_listener {		/* `listener "name" { … }` */
+	char *name;
+	struct strv match;
+	bool tls_unknown;
+};
+
+struct conf {
+	atomic_uint refs;
+	char *file;		/* where it came from; for messages */
+
+	bool observe;		/* mode */
+	struct endpoint milter;
+	struct endpoint control;
+	mode_t socket_mode;
+	char *socket_group;	/* NULL: none */
+	char *user;
+	char *state_dir;
+	int syslog_facility;
+	char *syslog_ident;
+	enum conf_log log;
+	char *authserv_id;
+	enum conf_ar authentication_results;
+	enum strip_ar strip_ar;
+	char *help_url;
+
+	struct hosted *hosted;	/* sorted by domain */
+	size_t hosted_n;
+	struct strv mx_names;	/* normalised; empty: {j} of the MTA */
+	struct client_set *relays;
+
+	struct strv dns_servers;
+	enum conf_dnssec dnssec;
+	char *trust_anchor;
+	int64_t dns_timeout;	/* seconds, as all below */
+	char *ca_file;		/* "" : the system's */
+	char *proxy;
+	int64_t https_timeout;
+	uint64_t https_max_size;
+	bool allow_private;
+	uint64_t cache_size;
+	int64_t min_refresh;
+	int64_t max_negative;
+	int64_t fuse_after;
+	unsigned fuse_networks;
+	struct client_set *exempt_client;
+	struct ruleset rules;	/* exemptions inside */
+	struct conf_listener *listeners;
+	size_t listeners_n;
+	bool sandbox;
+	uint16_t https_port;	/* for tests; not documented for use */
+
+	bool needs_to_policy;	/* some rule asks for recipients' promises */
+	bool needs_from_policy;
+};
+
+/* A message of the loader: an error ends loading, a warning does not. */
+struct conf_message {
+	bool error;
+	char *text;		/* "FILE:LINE: sentence" */
+};
+struct conf_messages {
+	struct conf_message *v;
+	size_t n;
+};
+void conf_messages_clear(struct conf_messages *m);
+
+/*
+ * Read path and every file it names into the bundle, and compile. With
+ * path == NULL the default file is used if it exists, else the built-in
+ * configuration. Return NULL after an error; warnings may come either way.
+ */
+struct conf *conf_load(const char *path, struct bundle *bundle,
+    struct conf_messages *messages);
+
+/* Compile from a bundle alone, touching no file; used by the children. */
+struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
+    struct conf_messages *messages);
+
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf *c);
+
+/* Print the effective configuration in its own syntax. */
+void conf_dump(const struct conf *c, struct buf *out);
+
+/* Names of options that differ and need a restart (listeners, user,
+ * state_dir, cache.size), into sv. */
+void conf_restart_needed(const struct conf *old, const struct conf *new,
+    struct strv *sv);
+
+/* True when the resolver must be replaced (dns, https, sandbox differ). */
+bool conf_resolver_differs(const struct conf *old, const struct conf *new);
+
+const struct hosted *conf_hosted(const struct conf *c, const char *domain);
+
+/* The listener section this session falls under, or NULL. */
+const struct conf_listener *conf_listener_of(const struct conf *c,
+    const struct session_facts *s);
+
+#endif

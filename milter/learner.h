@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * learner - the store thread: the only writer of the cache.
+ *
+ * Callbacks push names to bounded queues, one for each class; the thread
+ * joins questions about one domain, asks the resolver, works the answer
+ * into the cache, and wakes who waits. It refreshes policies before they
+ * expire, hosted domains first. Questions outstanding when the resolver
+ * dies are asked again of its successor. Design §2, §7.
+ */
+#ifndef TM_MILTER_LEARNER_H
+#define TM_MILTER_LEARNER_H
+
+#include <jansson.h>
+
+#include "conf/conf.h"
+#include "mtasts/answer.h"
+#include "mtasts/cache.h"
+
+struct learner;
+
+/* Start the thread. resolver_fd is our end of the channel (util/chan); the
+ * conf reference is taken. */
+struct learner *learner_start(struct cache *cache, struct conf *conf,
+    int resolver_fd);
+
+/* Commit what is pending, then end the thread. */
+void learner_stop(struct learner *l);
+
+/* Any thread; none of these waits. A full queue drops and counts. */
+void learner_want(struct learner *l, const char *domain,
+    enum ask_class class);
+void learner_set_conf(struct learner *l, struct conf *conf);
+void learner_set_resolver(struct learner *l, int resolver_fd);
+
+/* Seconds since a domain that is still unknown was first wanted; 0 if it
+ * is not outstanding. */
+int64_t learner_waiting_since(struct learner *l, const char *domain,
+    int64_t now);
+
+/*
+ * Ask the thread to do something and call fn, in that thread, when it is
+ * done; false when too many such calls are under way.
+ */
+enum learner_op {
+	LEARNER_REFRESH,	/* true refetch of a domain */
+	LEARNER_PURGE,		/* delete a domain; logged as a downgrade */
+	LEARNER_IMPORT,		/* a packed record */
+	LEARNER_LOOKUP,		/* answer when known; waits for the first
+				 * lookup */
+};
+typedef void learner_done_fn(void *arg, bool ok, const char *text);
+bool learner_call(struct learner *l, enum learner_op op, const char *domain,
+    const void *data, size_t len, learner_done_fn *fn, void *arg);
+
+/* Counters and queue depths, into an object of `status`. */
+json_t *learner_status(struct learner *l);
+
+#endif

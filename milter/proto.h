@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * proto - messages between monitor, frontend and resolver (util/chan).
+ */
+#ifndef TM_MILTER_PROTO_H
+#define TM_MILTER_PROTO_H
+
+/* frontend → resolver */
+enum {
+	MSG_ASK = 1,		/* struct ask, packed */
+};
+
+/* resolver → frontend */
+enum {
+	MSG_ANSWER = 16,	/* struct answer, packed */
+	MSG_LOG,		/* u8 priority, line */
+	MSG_RESOLVER_STATUS,	/* JSON text: sandbox, versions, self-test */
+};
+
+/* monitor → child */
+enum {
+	MSG_CONFIG = 32,	/* string: path; memfd: a sealed bundle */
+	MSG_COMMIT,		/* use the configuration sent last */
+	MSG_RESOLVER_FD,	/* memfd is the frontend's end of a new pair */
+	MSG_DRAIN,		/* stop taking connections, flush, exit */
+};
+
+/* child → monitor */
+enum {
+	MSG_READY = 48,		/* started, or MSG_CONFIG parsed */
+	MSG_REFUSED,		/* string: why MSG_CONFIG was not accepted */
+	MSG_RELOAD,		/* frontend: `tlsmilter reload` was asked */
+};
+
+/* monitor → frontend: the end of a reload asked by MSG_RELOAD */
+enum {
+	MSG_RELOADED = 64,	/* u8 ok, string: messages */
+};
+
+/* Descriptors a child finds open. */
+enum {
+	FD_CONTROL_CHANNEL = 3,	/* to the monitor */
+	FD_CONFIG = 4,		/* sealed bundle */
+	FD_PEER = 5,		/* frontend ↔ resolver */
+	FD_MILTER = 6,		/* frontend: listening sockets */
+	FD_CONTROL = 7,
+};
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cache - records of domains, kept over restarts.
+ *
+ * Two stores in state_dir: "policies.mdb" holds unexpired policies and
+ * survives kill -9; "volatile.mdb" holds negative records, is bounded apart
+ * and emptied at start, so that attackers' domains never displace a policy.
+ * Readers on any thread; one writer thread.
+ */
+#ifndef TM_MTASTS_CACHE_H
+#define TM_MTASTS_CACHE_H
+
+#include "mtasts/fresh.h"
+#include "mtasts/record.h"
+#include "util/store.h"
+
+struct cache;
+
+struct cache_options {
+	const char *state_dir;
+	uint64_t size;		/* of policies.mdb; volatile.mdb has a 16th,
+				 * at least 4 MiB */
+	bool readonly;
+};
+
+/* NULL with a sentence in err; *error_r tells damage from other trouble. */
+struct cache *cache_open(const struct cache_options *o, struct buf *err,
+    enum store_error *error_r);
+void cache_close(struct cache *c);
+
+/*
+ * Look a domain up and call fn with its record, which is valid during the
+ * call only. Return STORE_NOT_FOUND, without a call, for unknown domains
+ * and unreadable records. Never waits; about a microsecond.
+ */
+typedef void cache_view_fn(void *arg, const struct record *rec);
+enum store_error cache_get(struct cache *c, const char *domain,
+    cache_view_fn *fn, void *arg);
+
+/* Every record, policies first, in order of the names. */
+typedef bool cache_walk_fn(void *arg, const char *domain,
+    const struct record *rec);
+enum store_error cache_walk(struct cache *c, cache_walk_fn *fn, void *arg);
+
+/* Writer: changes are collected between begin and commit. When the map is
+ * four fifths full, put first evicts, least recently used first: expired
+ * policies, then mode none and testing, then those unused for 30 days;
+ * never an unexpired enforce policy in use (STS-C-12). */
+enum store_error cache_begin(struct cache *c);
+enum store_error cache_put(struct cache *c, const char *domain,
+    const struct record *rec);
+enum store_error cache_delete(struct cache *c, const char *domain);
+enum store_error cache_commit(struct cache *c);
+void cache_abort(struct cache *c);
+/* One record, inside begin and commit: sees uncommitted changes. */
+enum store_error cache_get_for_update(struct cache *c, const char *domain,
+    struct record *rec_r);
+
+void cache_maintain(struct cache *c);	/* once a minute */
+
+struct cache_stat {
+	struct store_stat policies;
+	struct store_stat negatives;
+	uint64_t evicted;
+};
+void cache_stat(struct cache *c, struct cache_stat *stat_r);
+
+#endif

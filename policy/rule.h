@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rule - one `rule` section, compiled.
+ *
+ * A rule has conditions (all must match), a requirement and an action for
+ * when the requirement is not met. Made by conf/, read-only afterwards.
+ */
+#ifndef TM_POLICY_RULE_H
+#define TM_POLICY_RULE_H
+
+#include "policy/facts.h"
+#include "policy/match.h"
+#include "util/str.h"
+
+/* Mildest first; the order decides (design §5). */
+enum action {
+	ACTION_ACCEPT,
+	ACTION_OBSERVE,
+	ACTION_TAG,
+	ACTION_QUARANTINE,
+	ACTION_DEFER,
+	ACTION_REJECT,
+};
+const char *action_name(enum action a);
+bool action_parse(const char *name, enum action *action_r);
+
+enum requirement {
+	REQUIRE_NONE,
+	REQUIRE_TLS,
+	REQUIRE_TLS12,
+	REQUIRE_TLS13,
+	REQUIRE_VERIFIED,
+};
+const char *requirement_name(enum requirement r);
+bool requirement_parse(const char *name, enum requirement *r);
+
+enum on_unknown { UNKNOWN_ACCEPT, UNKNOWN_DEFER };
+
+/* A reply a rule states itself: `reply = "530 5.7.0 text"`. */
+struct reply_template {
+	char code[4];		/* "" : the built-in reply */
+	char xcode[12];
+	char *text;
+};
+
+struct rule {
+	char *name;
+	/* conditions; NULL, empty or 0 means "any" */
+	struct strv listeners;
+	struct client_set *clients;
+	struct addr_set *from;
+	struct addr_set *to;
+	unsigned to_policy;	/* PROMISE_* set */
+	unsigned from_policy;
+	int authenticated;	/* -1 any, 0 no, 1 yes */
+	int requiretls;		/* -1 any, 0 no, 1 yes */
+	/* requirement: all must hold */
+	enum requirement require;
+	int min_bits;		/* 0: none */
+	struct strv deny_cipher;
+	struct strv cert_name;
+	struct strv cert_fingerprint;
+	/* consequence */
+	enum action action;
+	enum on_unknown unknown;
+	struct reply_template reply;
+};
+
+struct rule *rule_new(const char *name);
+void rule_free(struct rule *rule);
+
+/* True when the rule speaks of promises (to_policy, from_policy): such a
+ * rule never matches authenticated sessions, relays, exempt clients or the
+ * null sender. */
+bool rule_is_about_promises(const struct rule *rule);
+
+/*
+ * Parse "530 5.7.0 text" for a rule: one ASCII line, at most 200
+ * characters, class of the two codes equal to each other and to the action.
+ * False with a sentence in err.
+ */
+bool reply_template_parse(const char *s, enum action action,
+    struct reply_template *t, struct buf *err);
+
+#endif

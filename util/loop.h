@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loop - an event loop: descriptors, timers, signals (libevent).
+ *
+ * One loop belongs to one thread; only loop_wake() may be called from
+ * others. A watch must be freed before its descriptor is closed. Callbacks
+ * may free any watch or timer, their own included.
+ */
+#ifndef TM_UTIL_LOOP_H
+#define TM_UTIL_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct loop_signal;
+
+struct loop *loop_new(void);
+void loop_free(struct loop *l);
+void loop_run(struct loop *l);		/* until loop_stop() */
+void loop_stop(struct loop *l);
+
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+typedef void loop_io_fn(void *arg, int fd, unsigned events);
+struct loop_io *loop_io_new(struct loop *l, int fd, unsigned events,
+    loop_io_fn *fn, void *arg);
+void loop_io_set(struct loop_io *io, unsigned events);
+void loop_io_free(struct loop_io *io);
+
+typedef void loop_timer_fn(void *arg);
+struct loop_timer *loop_timer_new(struct loop *l, loop_timer_fn *fn,
+    void *arg);
+void loop_timer_set(struct loop_timer *t, int64_t ms);	/* once; < 0 stops */
+void loop_timer_free(struct loop_timer *t);
+
+typedef void loop_signal_fn(void *arg, int signo);
+struct loop_signal *loop_signal_new(struct loop *l, int signo,
+    loop_signal_fn *fn, void *arg);
+void loop_signal_free(struct loop_signal *s);
+
+/* Make fn run soon in the loop's thread; calls may be merged. */
+typedef void loop_wake_fn(void *arg);
+void loop_set_wake(struct loop *l, loop_wake_fn *fn, void *arg);
+void loop_wake(struct loop *l);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "util/pack.h"
+
+#include "util/buf.h"
+
+void pack_u8(struct buf *b, unsigned v)
+{
+	buf_addc(b, (char)(v & 0xff));
+}
+
+void pack_u16(struct buf *b, unsigned v)
+{
+	pack_u8(b, v);
+	pack_u8(b, v >> 8);
+}
+
+void pack_u32(struct buf *b, uint32_t v)
+{
+	pack_u16(b, v & 0xffff);
+	pack_u16(b, v >> 16);
+}
+
+void pack_i64(struct buf *b, int64_t v)
+{
+	pack_u32(b, (uint32_t)((uint64_t)v & 0xffffffffu));
+	pack_u32(b, (uint32_t)((uint64_t)v >> 32));
+}
+
+void pack_mem(struct buf *b, const void *data, size_t len)
+{
+	if (len > 0xffff) {
+		b->failed = true;
+		return;
+	}
+	pack_u16(b, (unsigned)len);
+	buf_add(b, data, len);
+	buf_addc(b, '\0');
+}
+
+void pack_str(struct buf *b, const char *s)
+{
+	pack_mem(b, s, strlen(s));
+}
+
+void unpack_init(struct unpack *u, const void *data, size_t len)
+{
+	*u = (struct unpack){ .p = data, .left = len };
+}
+
+/* Return a pointer to the next len bytes and go past them; NULL if there
+ * are fewer. */
+static const unsigned char *take(struct unpack *u, size_t len)
+{
+	const unsigned char *p = u->p;
+
+	if (u->failed || len > u->left) {
+		u->failed = true;
+		return NULL;
+	}
+	u->p += len;
+	u->left -= len;
+	return p;
+}
+
+unsigned unpack_u8(struct unpack *u)
+{
+	const unsigned char *p = take(u, 1);
+
+	return p ? p[0] : 0;
+}
+
+unsigned unpack_u16(struct unpack *u)
+{
+	const unsigned char *p = take(u, 2);
+
+	return p ? p[0] | (unsigned)p[1] << 8 : 0;
+}
+
+uint32_t unpack_u32(struct unpack *u)
+{
+	uint32_t low = unpack_u16(u);
+
+	return low | (uint32_t)unpack_u16(u) << 16;
+}
+
+int64_t unpack_i64(struct unpack *u)
+{
+	uint64_t low = unpack_u32(u);
+
+	return (int64_t)(low | (uint64_t)unpack_u32(u) << 32);
+}
+
+const void *unpack_mem(struct unpack *u, size_t *len_r)
+{
+	size_t len = unpack_u16(u);
+	const unsigned char *p = take(u, len + 1);
+
+	if (!p || p[len] != '\0') {
+		u->failed = true;
+		*len_r = 0;
+		return "";
+	}
+	*len_r = len;
+	return p;
+}
+
+const char *unpack_str(struct unpack *u)
+{
+	size_t len;
+	const char *s = unpack_mem(u, &len);
+
+	if (strlen(s) == len)
+		return s;
+	u->failed = true;
+	return "";
+}
+
+bool unpack_ok(const struct unpack *u)
+{
+	return !u->failed && u->left == 0;
+}

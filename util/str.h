@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * str - small helpers for C strings, lists of strings and numbers.
+ *
+ * All character tests are ASCII and independent of the locale.
+ */
+#ifndef TM_UTIL_STR_H
+#define TM_UTIL_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+/* A list of heap strings it owns. Zero-initialised is empty. */
+struct strv {
+	char **v;
+	size_t n;
+	size_t size;
+};
+
+/* Append a copy; return false when out of memory. */
+bool strv_add(struct strv *sv, const char *s);
+bool strv_add_n(struct strv *sv, const char *s, size_t len);
+bool strv_has(const struct strv *sv, const char *s);
+/* Compare as ASCII without case. */
+bool strv_has_nocase(const struct strv *sv, const char *s);
+void strv_clear(struct strv *sv);
+
+bool str_is_digit(char c);
+bool str_is_alpha(char c);
+bool str_is_alnum(char c);
+char str_lower(char c);
+void str_lower_all(char *s);
+bool str_ieq(const char *a, const char *b);
+bool str_ieq_n(const char *a, const char *b, size_t n);
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+
+/* Parse decimal digits only (no sign, no space); true when the whole of
+ * s is a number not above max. *value_r is written on success only. */
+bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r);
+
+/* Return true when the bytes are valid UTF-8 without control characters. */
+bool str_is_clean_utf8(const char *s, size_t len);
+
+/*
+ * Append a peer's text as a value of a key=value log line: as it is when it
+ * is made of unsuspicious ASCII only, else in double quotes with \" and \\
+ * escaped and every control or 8-bit byte written \xHH. At most max input
+ * bytes are looked at; "..." marks a cut. NULL is written as "-".
+ */
+void str_quote(struct buf *b, const char *s, size_t max);
+
+/* malloc(n * size) with the product checked; NULL on overflow. */
+void *mem_array(size_t n, size_t size);
+
+#endif
