@@ -38,8 +38,8 @@ enum store_sync {
 struct store_options {
 	uint64_t size;		/* bytes, fixed while open */
 	enum store_sync sync;
-	bool readonly;
-	bool empty;		/* discard what is there */
+	bool readonly;		/* an absent file is STORE_NOT_FOUND */
+	bool empty;		/* discard what is there, unread */
 };
 
 /* A value in mapped memory; valid until the read or write ends. */
@@ -50,14 +50,16 @@ struct store_value {
 
 /*
  * Open or create the file at path (a lock file "-lock" stands beside it),
- * mode 0640. A file another user could have written to is refused.
- * Return NULL with a sentence in err and the reason in *error_r.
+ * mode 0640. A file another user could have written to is refused with
+ * STORE_IO and errno EPERM. Return NULL with a sentence in err and the
+ * reason in *error_r. A process opens a file once at a time.
  */
 struct store *store_open(const char *path, const struct store_options *o,
     struct buf *err, enum store_error *error_r);
 void store_close(struct store *s);
 
-/* A read: a snapshot until it ends. Keep it shorter than a callback. */
+/* A read: a snapshot until it ends. Keep it shorter than a callback. 128
+ * can be under way at once; beginning and ending one takes no lock. */
 struct store_read;
 struct store_read *store_read_begin(struct store *s);	/* NULL: none free */
 enum store_error store_read_get(struct store_read *r, const char *key,
@@ -75,7 +77,12 @@ typedef bool store_walk_fn(void *arg, const char *key,
 enum store_error store_walk(struct store *s, const char *from,
     store_walk_fn *fn, void *arg);
 
-/* Write: begin, put and delete, commit. Only one at a time. */
+/*
+ * Write: begin, put and delete, commit or abort, all in one thread. After a
+ * failure other than STORE_NOT_FOUND and STORE_ARGUMENT the write is spoilt:
+ * every later call, the commit included, returns that error and nothing is
+ * written. A value got lives until the next put or delete.
+ */
 enum store_error store_write_begin(struct store *s);
 enum store_error store_write_get(struct store *s, const char *key,
     struct store_value *value_r);
@@ -85,6 +92,10 @@ enum store_error store_delete(struct store *s, const char *key);
 enum store_error store_commit(struct store *s);
 void store_abort(struct store *s);
 enum store_error store_sync_now(struct store *s);
+
+/* Bytes in use by the write under way, uncommitted changes included, and
+ * the size of the map. */
+void store_write_usage(struct store *s, uint64_t *used_r, uint64_t *size_r);
 
 /* Remove slots of readers that died; call once a minute (design §2). */
 void store_check_readers(struct store *s);
@@ -97,9 +108,13 @@ struct store_stat {
 };
 void store_stat(struct store *s, struct store_stat *stat_r);
 
-/* Check a file that nobody has open: header and every page reached by a
- * walk of all entries. Runs in a child process of its own, since a damaged
- * mapped file may raise a signal. */
+/*
+ * Check a file that nobody has open: the header, every entry and the list
+ * of free pages. The work is done in a child process, since a damaged mapped
+ * file may raise a signal there. STORE_OK; STORE_NOT_FOUND; STORE_DAMAGED
+ * or STORE_IO with a sentence in err. A changed byte inside a value goes
+ * unnoticed: readers of values check those themselves.
+ */
 enum store_error store_verify(const char *path, struct buf *err);
 
 #endif
