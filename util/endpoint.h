@@ -44,12 +44,14 @@ void endpoint_format(const struct endpoint *ep, enum endpoint_style style,
  * Bind and listen, close-on-exec and non-blocking. A unix socket gets mode
  * and, unless it is (gid_t)-1, group. A stale unix socket (nobody answers)
  * is replaced; one that answers, and anything that is no socket, is an
- * error. Return the descriptor, or -1 with a sentence in err.
+ * error. Return the descriptor, or -1 with a sentence in err. Changes the
+ * umask for a moment: only for programs with one thread.
  */
 int endpoint_listen(const struct endpoint *ep, mode_t mode, gid_t group,
     struct buf *err);
 
-/* Connect, waiting at most timeout_ms; -1 with a sentence in err. */
+/* Connect, waiting at most timeout_ms. Return a blocking close-on-exec
+ * descriptor, or -1 with a sentence in err. */
 int endpoint_connect(const struct endpoint *ep, int timeout_ms,
     struct buf *err);
 
