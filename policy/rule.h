@@ -22,6 +22,7 @@ enum action {
 	ACTION_REJECT,
 };
 const char *action_name(enum action a);
+/* "accept" is no action a rule can ask for. */
 bool action_parse(const char *name, enum action *action_r);
 
 enum requirement {
@@ -40,7 +41,7 @@ enum on_unknown { UNKNOWN_ACCEPT, UNKNOWN_DEFER };
 struct reply_template {
 	char code[4];		/* "" : the built-in reply */
 	char xcode[12];
-	char *text;
+	char *text;		/* heap; rule_free() frees it */
 };
 
 struct rule {
@@ -54,18 +55,21 @@ struct rule {
 	unsigned from_policy;
 	int authenticated;	/* -1 any, 0 no, 1 yes */
 	int requiretls;		/* -1 any, 0 no, 1 yes */
-	/* requirement: all must hold */
+	/* requirement: all must hold; each but REQUIRE_NONE implies tls */
 	enum requirement require;
 	int min_bits;		/* 0: none */
-	struct strv deny_cipher;
-	struct strv cert_name;
-	struct strv cert_fingerprint;
+	struct strv deny_cipher;	/* a whole name, or one part of it
+					 * between hyphens: "RC4" */
+	struct strv cert_name;	/* CN, or whole subject, or .suffix of CN */
+	struct strv cert_fingerprint;	/* hex, with or without colons */
 	/* consequence */
 	enum action action;
 	enum on_unknown unknown;
 	struct reply_template reply;
 };
 
+/* A rule that matches everything, requires tls and observes; NULL when out
+ * of memory. */
 struct rule *rule_new(const char *name);
 void rule_free(struct rule *rule);
 
@@ -74,10 +78,13 @@ void rule_free(struct rule *rule);
  * null sender. */
 bool rule_is_about_promises(const struct rule *rule);
 
+/* True for `require = none` without any other requirement: an exception. */
+bool rule_requires_nothing(const struct rule *rule);
+
 /*
  * Parse "530 5.7.0 text" for a rule: one ASCII line, at most 200
- * characters, class of the two codes equal to each other and to the action.
- * False with a sentence in err.
+ * characters, class of the two codes equal to each other and to the action,
+ * which must be defer or reject. False with a sentence in err.
  */
 bool reply_template_parse(const char *s, enum action action,
     struct reply_template *t, struct buf *err);
