@@ -20,10 +20,12 @@ struct unit_test {
 /* Like CU_ASSERT, and print the label of the row when it fails. */
 #define CHECK_CASE(label, cond) \
 	do { \
-		if (!(cond)) \
+		int holds_ = !!(cond); \
+		if (!holds_) \
 			fprintf(stderr, "%s:%d: case \"%s\": %s\n", __FILE__, \
 			    __LINE__, label, #cond); \
-		CU_ASSERT(cond); \
+		CU_assertImplementation(holds_, __LINE__, #cond, __FILE__, "", \
+		    CU_FALSE); \
 	} while (0)
 
 #define CHECK_CASE_STR(label, got, want) \
