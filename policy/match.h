@@ -5,7 +5,9 @@
  * Compiled once at load, immutable then, and so free to share by threads.
  * Address patterns: "example.com" (that domain), ".example.com" (any
  * subdomain, any depth), "user@" (that local part anywhere), a full address,
- * "<>" (the null sender). Client patterns: CIDR, or ".example.com" and
+ * "<>" (the null sender). Local parts are compared without case and without
+ * quoting: whoever writes "CEO"@example.com must not escape a rule about
+ * ceo@example.com. Client patterns: CIDR, or ".example.com" and
  * "host.example.com" against a name the MTA confirmed.
  */
 #ifndef TM_POLICY_MATCH_H
@@ -38,7 +40,8 @@ bool client_set_is_empty(const struct client_set *set);
 bool client_set_match(const struct client_set *set,
     const struct session_facts *session);
 
-/* A port number or a {daemon_name}; names without case. */
+/* A port number or a {daemon_name}; names without case. False when the
+ * list is empty. */
 struct strv;
 bool listener_match(const struct strv *listeners,
     const struct session_facts *session);
