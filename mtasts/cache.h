@@ -42,6 +42,18 @@ typedef bool cache_walk_fn(void *arg, const char *domain,
     const struct record *rec);
 enum store_error cache_walk(struct cache *c, cache_walk_fn *fn, void *arg);
 
+/*
+ * A walk in pieces, for a reader that may not stay: call fn until it
+ * returns false, and remember where that was; the record it refused comes
+ * again in the next piece. Return STORE_NOT_FOUND when all have been seen.
+ */
+struct cache_cursor {
+	bool negatives;		/* policies are done */
+	char from[MTASTS_DOMAIN_SIZE];	/* "" at the start of each */
+};
+enum store_error cache_walk_piece(struct cache *c, struct cache_cursor *at,
+    cache_walk_fn *fn, void *arg);
+
 /* Writer: changes are collected between begin and commit. When the map is
  * four fifths full, put first evicts, least recently used first: expired
  * policies, then mode none and testing, then those unused for 30 days;
