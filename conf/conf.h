@@ -80,7 +80,10 @@ struct conf {
 	struct conf_listener *listeners;
 	size_t listeners_n;
 	bool sandbox;
-	uint16_t https_port;	/* for tests; not documented for use */
+	uint16_t https_port;	/* 443 but in test worlds */
+
+	struct conf_text *text;	/* every option as canonical text, for
+				 * dumping and comparison */
 
 	bool needs_to_policy;	/* some rule asks for recipients' promises */
 	bool needs_from_policy;
@@ -101,11 +104,13 @@ void conf_messages_clear(struct conf_messages *m);
  * Read path and every file it names into the bundle, and compile. With
  * path == NULL the default file is used if it exists, else the built-in
  * configuration. Return NULL after an error; warnings may come either way.
+ * May be called from any thread; one load runs at a time.
  */
 struct conf *conf_load(const char *path, struct bundle *bundle,
     struct conf_messages *messages);
 
-/* Compile from a bundle alone, touching no file; used by the children. */
+/* Compile from a bundle alone, touching no file; used by the children.
+ * path == NULL: as above, with the default file of the bundle. */
 struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
     struct conf_messages *messages);
 
