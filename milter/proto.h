@@ -44,6 +44,10 @@ enum {
 	FD_PEER = 5,		/* frontend ↔ resolver */
 	FD_MILTER = 6,		/* frontend: listening sockets */
 	FD_CONTROL = 7,
+	FD_LOCK = 8,		/* frontend: the lock of state_dir, so that it
+				 * lasts until the last user of the files
+				 * is gone */
+	FD_CHILD_END,		/* none from here on */
 };
 
 #endif
