@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "milter/services-internal.h"
+
+#include "milter/learner.h"
+#include "milter/proto.h"
+#include "milter/wire.h"
+#include "policy/fuse.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/logring.h"
+
+#define FUSE_LISTENERS_MAX 64
+
+bool services_init(struct services *s, struct conf *conf)
+{
+	*s = (struct services){ .conf = conf };
+	pthread_mutex_init(&s->conf_lock, NULL);
+	pthread_mutex_init(&s->fuse_lock, NULL);
+	s->started_ms = clock_mono_ms();
+	s->loaded = clock_wall();
+	s->fuse = fuse_new(conf->fuse_after * 1000, conf->fuse_networks,
+	    s->started_ms);
+	return s->fuse != NULL;
+}
+
+/* ---- configuration ----------------------------------------------------- */
+
+struct conf *services_conf(struct services *s)
+{
+	struct conf *c;
+
+	pthread_mutex_lock(&s->conf_lock);
+	c = conf_ref(s->conf);
+	pthread_mutex_unlock(&s->conf_lock);
+	return c;
+}
+
+void services_set_conf(struct services *s, struct conf *conf)
+{
+	struct conf *old;
+
+	pthread_mutex_lock(&s->conf_lock);
+	old = s->conf;
+	s->conf = conf;
+	s->loaded = clock_wall();
+	pthread_mutex_unlock(&s->conf_lock);
+	conf_unref(old);
+	pthread_mutex_lock(&s->fuse_lock);
+	fuse_set(s->fuse, conf->fuse_after * 1000, conf->fuse_networks);
+	pthread_mutex_unlock(&s->fuse_lock);
+	learner_set_conf(s->learner, conf);
+}
+
+bool services_reload(struct services *s, services_reload_fn *fn, void *arg)
+{
+	if (s->waiters_n == RELOAD_WAITERS_MAX)
+		return false;
+	if (!wire_send(s->monitor, MSG_RELOAD, NULL, 0, -1))
+		return false;
+	s->waiters[s->waiters_n++] = (struct reload_waiter){ fn, arg };
+	return true;
+}
+
+void services_reloaded(struct services *s, bool ok, const char *messages)
+{
+	struct reload_waiter waiters[RELOAD_WAITERS_MAX];
+	size_t n = s->waiters_n;
+
+	/* One of them may ask again. */
+	memcpy(waiters, s->waiters, n * sizeof(waiters[0]));
+	s->waiters_n = 0;
+	for (size_t i = 0; i < n; i++)
+		waiters[i].fn(waiters[i].arg, ok, messages);
+}
+
+/* ---- what is simply there ---------------------------------------------- */
+
+struct cache *services_cache(struct services *s)
+{
+	return s->cache;
+}
+
+struct learner *services_learner(struct services *s)
+{
+	return s->learner;
+}
+
+struct counters *services_counters(struct services *s)
+{
+	return &s->counters;
+}
+
+/* ---- the fuse ---------------------------------------------------------- */
+
+/* Keep the name for services_warn_fuses(). Called with the lock. */
+static void remember_listener(struct services *s, const char *listener)
+{
+	if (s->fuse_listeners.n < FUSE_LISTENERS_MAX &&
+	    !strv_has(&s->fuse_listeners, listener))
+		strv_add(&s->fuse_listeners, listener);
+}
+
+void services_fuse_saw(struct services *s, const char *listener,
+    const struct netaddr *client, bool tls)
+{
+	int64_t now = clock_mono_ms();
+	bool closed = false;
+
+	pthread_mutex_lock(&s->fuse_lock);
+	if (tls) {
+		closed = fuse_saw_tls(s->fuse, listener, now);
+	} else {
+		remember_listener(s, listener);
+		fuse_saw_plaintext(s->fuse, listener, client, now);
+	}
+	pthread_mutex_unlock(&s->fuse_lock);
+	if (closed)
+		log_notice("fuse", "TLS is back on listener %s: reject and "
+		    "quarantine are in force again", listener);
+}
+
+bool services_fuse_blown(struct services *s, const char *listener)
+{
+	bool blown;
+
+	pthread_mutex_lock(&s->fuse_lock);
+	blown = fuse_is_blown(s->fuse, listener, clock_mono_ms());
+	pthread_mutex_unlock(&s->fuse_lock);
+	return blown;
+}
+
+void services_warn_fuses(struct services *s)
+{
+	int64_t now = clock_mono_ms();
+
+	pthread_mutex_lock(&s->fuse_lock);
+	for (size_t i = 0; i < s->fuse_listeners.n; i++)
+		if (fuse_should_warn(s->fuse, s->fuse_listeners.v[i], now))
+			log_err("fuse", "no TLS session on listener %s any "
+			    "more: our own STARTTLS seems broken (certificate "
+			    "or key?); reject and quarantine there are defer "
+			    "until TLS is seen again", s->fuse_listeners.v[i]);
+	pthread_mutex_unlock(&s->fuse_lock);
+}
+
+static json_t *fuse_json(struct services *s)
+{
+	json_t *blown = json_array();
+	int64_t now = clock_mono_ms();
+
+	pthread_mutex_lock(&s->fuse_lock);
+	for (size_t i = 0; i < s->fuse_listeners.n; i++)
+		if (fuse_is_blown(s->fuse, s->fuse_listeners.v[i], now))
+			json_array_append_new(blown,
+			    json_string(s->fuse_listeners.v[i]));
+	pthread_mutex_unlock(&s->fuse_lock);
+	return blown;
+}
+
+/* ---- status ------------------------------------------------------------ */
+
+static json_t *store_json(const struct store_stat *st)
+{
+	return json_pack("{s:I, s:I, s:I, s:i}", "entries",
+	    (json_int_t)st->entries, "used", (json_int_t)st->used, "size",
+	    (json_int_t)st->size, "readers", (int)st->readers);
+}
+
+static json_t *cache_json(struct cache *cache)
+{
+	struct cache_stat st;
+
+	if (!cache)
+		return json_pack("{s:b}", "open", 0);
+	cache_stat(cache, &st);
+	return json_pack("{s:b, s:o, s:o, s:I}", "open", 1, "policies",
+	    store_json(&st.policies), "negatives",
+	    store_json(&st.negatives), "evicted", (json_int_t)st.evicted);
+}
+
+static void add_time(json_t *o, const char *name, int64_t wall)
+{
+	struct buf text;
+
+	buf_init(&text, 40);
+	clock_add_time(&text, wall);
+	json_object_set_new(o, name, json_string(buf_str(&text)));
+	buf_clear(&text);
+}
+
+static void add_conf(struct services *s, json_t *o)
+{
+	struct conf *c = services_conf(s);
+	int64_t loaded;
+
+	pthread_mutex_lock(&s->conf_lock);
+	loaded = s->loaded;
+	pthread_mutex_unlock(&s->conf_lock);
+	json_object_set_new(o, "mode",
+	    json_string(c->observe ? "observe" : "enforce"));
+	json_object_set_new(o, "config_file",
+	    c->file ? json_string(c->file) : json_null());
+	add_time(o, "config_loaded", loaded);
+	json_object_set_new(o, "hosted_domains",
+	    json_integer((json_int_t)c->hosted_n));
+	conf_unref(c);
+}
+
+json_t *services_status(struct services *s)
+{
+	json_t *o = json_object();
+	uint64_t dropped = log_syslog_dropped() + logring_dropped(s->ring);
+
+	json_object_set_new(o, "version", json_string(PACKAGE_VERSION));
+	json_object_set_new(o, "uptime", json_integer(
+	    (json_int_t)(clock_mono_ms() - s->started_ms) / 1000));
+	json_object_set_new(o, "milter", json_string(s->milter));
+	add_conf(s, o);
+	json_object_set_new(o, "fuse_blown", fuse_json(s));
+	json_object_set_new(o, "log_lines_dropped",
+	    json_integer((json_int_t)dropped));
+	json_object_set_new(o, "counters", counters_json(&s->counters));
+	json_object_set_new(o, "cache", cache_json(s->cache));
+	json_object_set_new(o, "learner", s->learner ?
+	    learner_status(s->learner) : json_null());
+	return o;
+}
