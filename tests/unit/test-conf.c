@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/setup.h"
 #include "tests/unit/unit.h"
 #include "util/buf.h"
 
@@ -579,6 +580,66 @@ static void unwise_settings_are_warned_of(void)
 	}
 }
 
+static void setup_fits_the_configuration(void)
+{
+	static const struct {
+		const char *label, *text, *want;
+	} cases[] = {
+		{ "Postfix spelling (PF-MI-09)", "",
+		    "\nsmtpd_milters = { inet:127.0.0.1:8899, " },
+		{ "observing never stops mail (PF-MI-08)", "",
+		    ", default_action=accept }\n" },
+		{ "enforcing defers when down", "mode = enforce",
+		    ", default_action=tempfail }\n" },
+		{ "IPv6", "milter = \"inet6:8899@[::1]\"",
+		    "{ inet:[::1]:8899, " },
+		{ "socket in the queue directory is relative",
+		    "milter = unix:/var/spool/postfix/tm/s",
+		    "\nsmtpd_milters = { unix:tm/s, " },
+		{ "socket elsewhere", "milter = unix:/run/tm/s",
+		    "\nsmtpd_milters = { unix:/run/tm/s, " },
+		{ "chroot is warned of", "milter = unix:/run/tm/s",
+		    "must be inside /var/spool/postfix/" },
+		{ "never local mail (PF-MI-01)", "",
+		    "# Never add it to non_smtpd_milters" },
+		{ "STARTTLS is offered", "",
+		    "\nsmtpd_tls_security_level = may\n" },
+		{ "certificates are asked for",
+		    "rule \"x\" { require = verified }",
+		    "\nsmtpd_tls_ask_ccert = yes\n" },
+		{ "services are named", "rule \"x\" { require = tls\n"
+		    "listener = {SUBMISSION, \"465\"} }",
+		    "#   -o milter_macro_daemon_name=SUBMISSION\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *c = load_good(cases[i].text);
+		struct buf out;
+
+		buf_init(&out, 10000);
+		setup_postfix(c, &out);
+		CHECK_CASE(cases[i].label, strstr(buf_str(&out),
+		    cases[i].want) != NULL);
+		buf_clear(&out);
+		conf_unref(c);
+	}
+}
+
+static void setup_says_no_more_than_needed(void)
+{
+	struct conf *c = load_good("rule \"x\" { require = tls "
+	    "listener = 25 }");
+	struct buf out;
+
+	buf_init(&out, 10000);
+	setup_postfix(c, &out);
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtpd_tls_ask_ccert"));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "milter_macro_daemon_name"));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\nnon_smtpd_milters"));
+	buf_clear(&out);
+	conf_unref(c);
+}
+
 /* ---- files ------------------------------------------------------------- */
 
 static char folder[] = "/tmp/tlsmilter-conf-XXXXXX";
@@ -723,6 +784,8 @@ static const struct unit_test tests[] = {
 	{ "a dump loads to the same", a_dump_loads_to_the_same },
 	{ "reload knows what it takes", reload_knows_what_it_takes },
 	{ "unwise settings are warned of", unwise_settings_are_warned_of },
+	{ "setup fits the configuration", setup_fits_the_configuration },
+	{ "setup says no more than needed", setup_says_no_more_than_needed },
 	{ "files are read once and handed on",
 	    files_are_read_once_and_handed_on },
 	{ "unreadable files are named", unreadable_files_are_named },

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "conf/setup.h"
+
+#include "util/buf.h"
+
+/* Where Debian's chrooted smtpd(8) sees the root folder. */
+#define QUEUE_DIRECTORY "/var/spool/postfix/"
+
+/* ---- the milter line --------------------------------------------------- */
+
+/* Append the address as Postfix writes it. Inside the queue directory a
+ * relative path is right with chroot and without (PF-MI-09). */
+static void add_address(const struct endpoint *ep, struct buf *out)
+{
+	if (ep->kind == ENDPOINT_UNIX &&
+	    str_starts(ep->path, QUEUE_DIRECTORY))
+		buf_addf(out, "unix:%s", ep->path + strlen(QUEUE_DIRECTORY));
+	else
+		endpoint_format(ep, ENDPOINT_POSTFIX, out);
+}
+
+static void add_socket_advice(const struct endpoint *ep, struct buf *out)
+{
+	if (ep->kind == ENDPOINT_INET)
+		buf_adds(out,
+		    "# A unix socket costs half the CPU. For one, put\n"
+		    "#   milter = \"unix:" QUEUE_DIRECTORY
+		    "tlsmilter/milter.sock\"\n"
+		    "# into tlsmilter.conf, with socket_group = \"postfix\", "
+		    "and run this command again.\n");
+	else if (str_starts(ep->path, QUEUE_DIRECTORY))
+		buf_adds(out,
+		    "# The path is relative to the queue directory, so it is "
+		    "right with and without\n# chroot.\n");
+	else
+		buf_addf(out,
+		    "# Only for an smtpd that is not chrooted (fifth column "
+		    "of master.cf: n). Debian's\n"
+		    "# is: there the socket must be inside " QUEUE_DIRECTORY
+		    ".\n");
+	if (ep->kind == ENDPOINT_UNIX)
+		buf_adds(out,
+		    "# The user postfix must be able to open the socket: see "
+		    "socket_group and socket_mode.\n");
+}
+
+static void add_milter(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "# 1. The milter. If smtpd_milters names others already, add "
+	    "this one to them.\n");
+	if (c->observe)
+		buf_adds(out,
+		    "# mode = observe: if tlsmilterd is not running, mail "
+		    "flows as without it.\n"
+		    "# Use default_action=tempfail when you enforce.\n");
+	else
+		buf_adds(out,
+		    "# mode = enforce: if tlsmilterd is not running, mail is "
+		    "deferred, not let through.\n");
+	add_socket_advice(&c->milter, out);
+	buf_adds(out, "smtpd_milters = { ");
+	add_address(&c->milter, out);
+	buf_addf(out, ", default_action=%s }\n",
+	    c->observe ? "accept" : "tempfail");
+	buf_adds(out,
+	    "# Never add it to non_smtpd_milters: mail from sendmail(1) has "
+	    "no TLS to look at.\n");
+}
+
+/* ---- STARTTLS ---------------------------------------------------------- */
+
+static bool needs_certificates(const struct conf *c)
+{
+	for (size_t i = 0; i < c->rules.n; i++) {
+		const struct rule *r = c->rules.rules[i];
+
+		if (r->require == REQUIRE_VERIFIED || r->cert_name.n ||
+		    r->cert_fingerprint.n)
+			return true;
+	}
+	return false;
+}
+
+static void add_tls(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "\n# 2. STARTTLS must be offered. Not \"encrypt\": that would "
+	    "refuse all plaintext, and\n"
+	    "# RFC 3207 forbids it to a public server.\n"
+	    "smtpd_tls_security_level = may\n"
+	    "# Key and certificate, if they are not there yet (Postfix 3.4 "
+	    "and later):\n"
+	    "#smtpd_tls_chain_files = /etc/postfix/key-and-chain.pem\n");
+	if (!needs_certificates(c))
+		return;
+	buf_adds(out,
+	    "# A rule looks at client certificates. Postfix asks for them "
+	    "only with this, and\n"
+	    "# names only those it trusts.\n"
+	    "smtpd_tls_ask_ccert = yes\n"
+	    "smtpd_tls_CApath = /etc/ssl/certs\n");
+}
+
+/* ---- listener names ---------------------------------------------------- */
+
+static bool is_port(const char *s)
+{
+	return strspn(s, "0123456789") == strlen(s);
+}
+
+static void collect_names(const struct strv *from, struct strv *names)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (!is_port(from->v[i]) &&
+		    !strv_has_nocase(names, from->v[i]))
+			strv_add(names, from->v[i]);
+}
+
+/* Postfix gives every service its host name as {daemon_name}, unless told
+ * otherwise in master.cf. */
+static void add_daemon_names(const struct conf *c, struct buf *out)
+{
+	struct strv names = { 0 };
+
+	for (size_t i = 0; i < c->rules.n; i++)
+		collect_names(&c->rules.rules[i]->listeners, &names);
+	for (size_t i = 0; i < c->listeners_n; i++)
+		collect_names(&c->listeners[i].match, &names);
+	if (names.n)
+		buf_adds(out,
+		    "\n# 3. Rules or listener sections name services. Give "
+		    "each its name in master.cf, below\n"
+		    "# the line of its smtpd; a port number needs nothing.\n");
+	for (size_t i = 0; i < names.n; i++)
+		buf_addf(out, "#   -o milter_macro_daemon_name=%s\n",
+		    names.v[i]);
+	strv_clear(&names);
+}
+
+void setup_postfix(const struct conf *c, struct buf *out)
+{
+	buf_addf(out, "# Postfix main.cf for tlsmilter, made from %s.\n"
+	    "# Postfix 3.0 or later. Nothing has been changed on this "
+	    "system.\n\n", c->file);
+	add_milter(c, out);
+	add_tls(c, out);
+	add_daemon_names(c, out);
+	buf_adds(out,
+	    "\n# Then: postfix reload; send a message; tlsmilter status\n");
+}
