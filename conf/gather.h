@@ -36,4 +36,15 @@ void gather_rcpt(const struct conf *conf, struct cache *cache,
 void gather_sender(const struct conf *conf, struct cache *cache,
     const char *domain, int64_t now, struct gathered *g_r);
 
+/*
+ * The same from a record wherever it comes from; NULL: nothing is known.
+ * For explain, which may have to ask the daemon for what is in the cache or
+ * be told of a policy on the command line.
+ */
+void gather_rcpt_record(const struct conf *conf, const char *domain,
+    const struct record *rec, const char *address,
+    const struct strv *mx_names, int64_t now, struct gathered *g_r);
+void gather_sender_record(const struct conf *conf, const char *domain,
+    const struct record *rec, int64_t now, struct gathered *g_r);
+
 #endif
