@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fixtures: the private world, its log, and servers made on demand."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from rig.client import Smtp  # noqa: E402
+from rig.daemon import Daemon  # noqa: E402
+from rig.postfix import DovecotAuth, Postfix  # noqa: E402
+from rig.logs import Syslog  # noqa: E402
+from rig.world import World  # noqa: E402
+
+RIG_DIR = os.environ.get("RIG_DIR")
+
+
+def pytest_sessionstart(session):
+    if not RIG_DIR:
+        pytest.exit("start the tests with tests/integration/run", 2)
+
+
+@pytest.fixture(scope="session")
+def syslog():
+    """Everything logged by any program (syslog.py)."""
+    log = Syslog()
+    log.start()
+    return log
+
+
+@pytest.fixture(scope="session")
+def _world(syslog):
+    world = World(os.path.join(RIG_DIR, "world"))
+    world.start()
+    yield world
+    world.stop()
+
+
+@pytest.fixture
+def world(_world):
+    """DNS and HTTPS (world.py); behaves well again after each test."""
+    yield _world
+    _world.reset()
+
+
+@pytest.fixture
+def folder(request):
+    """A folder of the test that every user may enter."""
+    path = os.path.join(RIG_DIR, "t-" + "".join(
+        c if c.isalnum() else "-" for c in request.node.name))
+    os.makedirs(path)
+    return path
+
+
+@pytest.fixture
+def daemon(world, syslog, folder, request):
+    """daemon(config, *arguments, start=True): a running tlsmilterd."""
+    made = []
+
+    def make(config="", *arguments, start=True, name="tlsmilter"):
+        one = Daemon(os.path.join(folder, name), world, syslog, config)
+        made.append(one)
+        request.node.rig_daemons = made
+        if start:
+            one.start(*arguments)
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def postfix(_world, syslog, folder):
+    """postfix(milters=…, main={…}, master=…): a running Postfix."""
+    made = []
+
+    def make(milters="", main=None, master="", start=True):
+        one = Postfix(os.path.join(folder, "postfix"), _world.authority,
+                      milters, main, master)
+        made.append(one)
+        if start:
+            one.start()
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def sasl():
+    """main.cf options that let clients authenticate, whatever they say."""
+    auth = DovecotAuth()
+    yield auth.options
+    auth.stop()
+
+
+MILTER = "inet:127.0.0.1:8899"
+
+
+@pytest.fixture
+def mx(daemon, postfix):
+    """mx(config, main={…}): a daemon and a Postfix wired to it by the
+    default milter socket. Returns (daemon, postfix)."""
+
+    def make(config="", main=None, milter=MILTER, **options):
+        one = daemon(config)
+        return one, postfix(milters=milter, main=main, **options)
+
+    return make
+
+
+@pytest.fixture
+def smtp():
+    """smtp(source=…, port=…): a scripted client, closed after the test."""
+    made = []
+
+    def make(**options):
+        made.append(Smtp(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show the log and the daemon's complaints of a failed test."""
+    if call.when == "setup":
+        log = getattr(item, "funcargs", {}).get("syslog")
+        item.rig_mark = log.mark() if log else 0
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    log = item.funcargs.get("syslog")
+    if log:
+        report.sections.append(("log", log.text(
+            getattr(item, "rig_mark", 0))[-20000:]))
+    for one in getattr(item, "rig_daemons", []):
+        if os.path.exists(one.errors):
+            report.sections.append(("stderr of tlsmilterd",
+                                    one.complaints()[-20000:]))

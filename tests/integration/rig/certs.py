@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A private certificate authority, and every kind of bad certificate."""
+import datetime
+import os
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = datetime.timedelta(days=1)
+
+
+def _name(common_name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+class Authority:
+    """A root, an intermediate under it, and leaves under that.
+
+    `trusted` is the file a client is given; `stranger` a second root that
+    nobody trusts.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(folder, exist_ok=True)
+        self.now = datetime.datetime.utcnow()
+        self.serial = 1000
+        self.key = ec.generate_private_key(ec.SECP256R1())  # of all leaves
+        self.root = self._authority("Rig Root", None)
+        self.middle = self._authority("Rig Issuing CA", self.root)
+        self.stranger = self._authority("Rig Stranger", None)
+        self.trusted = os.path.join(folder, "ca.pem")
+        self._write(self.trusted, self.root[0])
+
+    def _build(self, subject, issuer, public_key, start, end):
+        self.serial += 1
+        return (x509.CertificateBuilder()
+                .subject_name(_name(subject))
+                .issuer_name(issuer)
+                .public_key(public_key)
+                .serial_number(self.serial)
+                .not_valid_before(self.now + start)
+                .not_valid_after(self.now + end))
+
+    def _authority(self, name, parent):
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer = parent[0].subject if parent else _name(name)
+        builder = self._build(name, issuer, key.public_key(),
+                              -10 * DAY, 3650 * DAY)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        signer = parent[1] if parent else key
+        return builder.sign(signer, hashes.SHA256()), key
+
+    def _write(self, path, *certificates, key=None):
+        # The key stands first: Postfix insists.
+        with open(path, "wb") as file:
+            if key:
+                file.write(key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption()))
+            for certificate in certificates:
+                file.write(certificate.public_bytes(
+                    serialization.Encoding.PEM))
+        os.chmod(path, 0o644)
+        return path
+
+    def leaf(self, cn, names=(), emails=(), start=-DAY, end=90 * DAY,
+             issuer=None, chain=True, client=False):
+        """Make a leaf; return the path of a file with key and chain.
+
+        names are the dNSNames, emails the rfc822Names of the SAN; with
+        neither there is no SAN. issuer: "middle" [default], "stranger", or
+        "self". chain=False leaves the intermediate out.
+        """
+        parent = {None: self.middle, "stranger": self.stranger,
+                  "self": None}[issuer]
+        builder = self._build(
+            cn, parent[0].subject if parent else _name(cn),
+            self.key.public_key(), start, end)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        usage = (ExtendedKeyUsageOID.CLIENT_AUTH if client
+                 else ExtendedKeyUsageOID.SERVER_AUTH)
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([usage]), critical=False)
+        san = [x509.DNSName(n) for n in names]
+        san += [x509.RFC822Name(e) for e in emails]
+        if san:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName(san), critical=False)
+        leaf = builder.sign(parent[1] if parent else self.key,
+                            hashes.SHA256())
+        up = [self.middle[0]] if chain and parent is self.middle else []
+        path = os.path.join(self.folder, "leaf-%d.pem" % self.serial)
+        return self._write(path, leaf, *up, key=self.key)
+
+    def server(self, host, kind="good"):
+        """A certificate for a policy host, good or bad in one way.
+
+        STS-F-02 to STS-F-05 and STS-F-17 of RFC 8461 §3.3 name the kinds.
+        """
+        parent = host.partition(".")[2]
+        kinds = {
+            "good": dict(names=[host]),
+            "wildcard": dict(names=["*." + parent]),
+            "expired": dict(names=[host], start=-9 * DAY, end=-DAY),
+            "not-yet": dict(names=[host], start=DAY),
+            "wrong-name": dict(names=["other.example"]),
+            "provider-name": dict(names=["policies.provider.example"]),
+            "self-signed": dict(names=[host], issuer="self"),
+            "untrusted": dict(names=[host], issuer="stranger"),
+            "no-intermediate": dict(names=[host], chain=False),
+            "cn-only": dict(),
+            "email-only": dict(emails=["postmaster@" + parent]),
+            "partial-wildcard": dict(names=["mta*." + parent]),
+            "deep-wildcard": dict(names=["*." + parent.partition(".")[2]]),
+            "client-only": dict(names=[host], client=True),
+        }
+        return self.leaf(host, **kinds[kind])
