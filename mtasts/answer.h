@@ -14,8 +14,13 @@
 
 struct buf;
 
-/* Room for the packed form of either; an answer holds a policy text. */
-#define ANSWER_MAX_PACKED (MTASTS_POLICY_SIZE + 65536)
+/* Room for the packed form of either: a policy text, its patterns again,
+ * and the lists within these limits. */
+#define ANSWER_MAX_PACKED (MTASTS_POLICY_SIZE + 131072)
+#define ANSWER_MX_MAX 100	/* MX host names */
+#define ANSWER_RUA_MAX 20	/* mailboxes, … */
+#define ANSWER_MAILBOX_MAX 320	/* … and the length of each */
+#define ANSWER_DETAIL_MAX 500	/* bytes of detail */
 
 /* Who asks; each class has its own bound and rate (design §2). */
 enum ask_class {
@@ -58,9 +63,14 @@ struct answer {
 	const char *rua;	/* mailboxes "tlsrpt@example.com" */
 };
 
+/* Append the packed form; a NULL string counts as "". Lists are cut to the
+ * limits above, and policy members are left out unless MTASTS_FOUND. */
 void ask_pack(const struct ask *ask, struct buf *out);
-bool ask_unpack(const void *data, size_t len, struct ask *ask_r);
 void answer_pack(const struct answer *answer, struct buf *out);
+
+/* False when the message is damaged, of another version, or holds anything
+ * that is out of bounds. */
+bool ask_unpack(const void *data, size_t len, struct ask *ask_r);
 bool answer_unpack(const void *data, size_t len, struct answer *answer_r);
 
 #endif

@@ -1,7 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * error - texts for the library's codes.
+ */
 #include "config.h"
 
 #include "mtasts/mtasts.h"
+
+static const char *const modes[] = {
+	[MTASTS_NONE] = "none",
+	[MTASTS_TESTING] = "testing",
+	[MTASTS_ENFORCE] = "enforce",
+};
+
+const char *mtasts_mode_name(enum mtasts_mode mode)
+{
+	return modes[mode];
+}
+
+bool mtasts_mode_parse(const char *name, enum mtasts_mode *mode_r)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(name, modes[i]) == 0) {
+			*mode_r = (enum mtasts_mode)i;
+			return true;
+		}
+	}
+	return false;
+}
 
 /* No default in these switches: the compiler finds a forgotten code. */
 

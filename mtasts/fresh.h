@@ -21,17 +21,33 @@ enum standing {
 };
 
 struct fresh_limits {
-	int64_t min_refresh;	/* least time between HTTPS fetches */
+	int64_t min_refresh;	/* least time until a policy is refetched,
+				 * unless it would expire; a new id is
+				 * fetched at once */
 	int64_t max_negative;	/* longest life of a negative record */
 };
 
-/* rec may be NULL: nothing is held. */
+/*
+ * rec may be NULL: nothing is held. A policy stands until it expires, and
+ * at least the ten seconds that the delivery it was fetched for needs:
+ * max_age may be 0 (STS-P-10).
+ */
 enum standing fresh_standing(const struct record *rec, int64_t now);
 
-/* What is due. A record in use is checked (TXT) when check_after is past,
- * and refetched when refetch_after is past; neither before retry_after. */
+/*
+ * What is due. A record in use is checked (TXT) when check_after is past.
+ * A policy is refetched, in use or not, when refetch_after is past, but not
+ * before retry_after. What stands no more is to be checked.
+ */
 enum fresh_due { FRESH_NOTHING, FRESH_CHECK, FRESH_REFETCH };
 enum fresh_due fresh_due(const struct record *rec, int64_t now);
+
+/*
+ * Set held_id and refetch of a question about the record. Until retry_after
+ * held_id is the id whose fetch failed, so that nothing but a new id makes
+ * the resolver fetch again (RFC 8461 §3.3). The string is the record's.
+ */
+void fresh_ask(const struct record *rec, int64_t now, struct ask *ask);
 
 /* The next time fresh_due() can answer something else; INT64_MAX: never. */
 int64_t fresh_next(const struct record *rec, int64_t now);

@@ -59,7 +59,8 @@ enum mtasts_error {
 const char *mtasts_strerror(enum mtasts_error e);
 
 /* The TLSRPT result type of a code (RFC 8460 §4.3): "sts-policy-fetch-error",
- * "sts-policy-invalid", "sts-webpki-invalid", or NULL where none fits. */
+ * "sts-policy-invalid", "sts-webpki-invalid", or NULL where none fits, as
+ * before a valid TXT record was seen. */
 const char *mtasts_tlsrpt_type(enum mtasts_error e);
 
 /* ---- domain names ------------------------------------------------------ */
@@ -103,7 +104,7 @@ bool mtasts_mode_parse(const char *name, enum mtasts_mode *mode_r);
 /* A finding of the parser. */
 enum mtasts_severity {
 	MTASTS_NOTE,	/* correct, but the publisher should know */
-	MTASTS_WARNING,	/* against RFC 8461, tolerated */
+	MTASTS_WARNING,	/* against RFC 8461 or its advice, tolerated */
 	MTASTS_ERROR,	/* the policy is invalid */
 };
 
@@ -115,7 +116,8 @@ struct mtasts_finding {
 	const char *text;	/* an English sentence; lives until return */
 };
 
-/* Called for each finding in the order of the text. */
+/* Called for each finding in the order of the text; what concerns the
+ * policy as a whole comes last. */
 typedef void mtasts_finding_fn(void *arg, const struct mtasts_finding *f);
 
 struct mtasts_policy;
@@ -123,8 +125,9 @@ struct mtasts_policy;
 /*
  * Parse a policy. fn (may be NULL) is told of every finding. With
  * MTASTS_PARSE_STRICT a text outside the ABNF that the run time tolerates
- * (blank lines) is an error too. Return NULL when the policy is invalid or
- * memory ran out; the reason is in *error_r (may be NULL).
+ * (blank lines, a byte order mark) is an error too. Return NULL when the
+ * policy is invalid or memory ran out; the reason is in *error_r (may be
+ * NULL): MTASTS_E_POLICY, MTASTS_E_SIZE or MTASTS_E_MEMORY.
  */
 enum { MTASTS_PARSE_STRICT = 1 };
 struct mtasts_policy *mtasts_policy_parse(const char *text, size_t len,
@@ -137,6 +140,7 @@ enum mtasts_mode mtasts_policy_mode(const struct mtasts_policy *policy);
 uint32_t mtasts_policy_max_age(const struct mtasts_policy *policy);
 /* The MX patterns, lower case, in the order of the text, no duplicates. */
 size_t mtasts_policy_mx_count(const struct mtasts_policy *policy);
+/* NULL when there is no pattern i. */
 const char *mtasts_policy_mx(const struct mtasts_policy *policy, size_t i);
 
 /* ---- matching (RFC 8461 §4.1) ------------------------------------------ */

@@ -14,14 +14,16 @@
 
 struct buf;
 
-#define RECORD_MAX_PACKED (MTASTS_POLICY_SIZE + 65536)
+/* As ANSWER_MAX_PACKED. */
+#define RECORD_MAX_PACKED (MTASTS_POLICY_SIZE + 131072)
 
 enum record_kind {
 	RECORD_NEGATIVE,	/* no policy, as far as the last lookup saw */
 	RECORD_POLICY,		/* a policy, in force until expires */
 };
 
-/* All times are wall-clock seconds; 0 means "never happened". */
+/* All times are wall-clock seconds; 0 means "never happened". They are
+ * stored in 32 bits without sign, so that later than 2106 becomes that. */
 struct record {
 	enum record_kind kind;
 	enum mtasts_mode mode;		/* RECORD_POLICY */
@@ -46,6 +48,7 @@ struct record {
 	const char *text;	/* the policy as published */
 };
 
+/* Append the packed form; a NULL string counts as "". */
 void record_pack(const struct record *rec, struct buf *out);
 
 /* Point *rec_r into data; false when it is damaged or of another version. */

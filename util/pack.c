@@ -44,6 +44,18 @@ void pack_str(struct buf *b, const char *s)
 	pack_mem(b, s, strlen(s));
 }
 
+void pack_text(struct buf *b, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len > UINT32_MAX) {
+		b->failed = true;
+		return;
+	}
+	pack_u32(b, (uint32_t)len);
+	buf_add(b, s, len + 1);
+}
+
 void unpack_init(struct unpack *u, const void *data, size_t len)
 {
 	*u = (struct unpack){ .p = data, .left = len };
@@ -92,29 +104,47 @@ int64_t unpack_i64(struct unpack *u)
 	return (int64_t)(low | (uint64_t)unpack_u32(u) << 32);
 }
 
-const void *unpack_mem(struct unpack *u, size_t *len_r)
+/* Take len bytes and the NUL behind them; "" when they are not there. */
+static const char *take_ended(struct unpack *u, size_t len)
 {
-	size_t len = unpack_u16(u);
-	const unsigned char *p = take(u, len + 1);
+	const char *p = NULL;
 
-	if (!p || p[len] != '\0') {
-		u->failed = true;
-		*len_r = 0;
-		return "";
-	}
-	*len_r = len;
-	return p;
+	if (len < u->left)
+		p = (const char *)take(u, len + 1);
+	if (p && p[len] == '\0')
+		return p;
+	u->failed = true;
+	return "";
 }
 
-const char *unpack_str(struct unpack *u)
+/* The same, without a NUL before the end. */
+static const char *take_string(struct unpack *u, size_t len)
 {
-	size_t len;
-	const char *s = unpack_mem(u, &len);
+	const char *s = take_ended(u, len);
 
 	if (strlen(s) == len)
 		return s;
 	u->failed = true;
 	return "";
+}
+
+const void *unpack_mem(struct unpack *u, size_t *len_r)
+{
+	size_t len = unpack_u16(u);
+	const char *p = take_ended(u, len);
+
+	*len_r = u->failed ? 0 : len;
+	return p;
+}
+
+const char *unpack_str(struct unpack *u)
+{
+	return take_string(u, unpack_u16(u));
+}
+
+const char *unpack_text(struct unpack *u)
+{
+	return take_string(u, unpack_u32(u));
 }
 
 bool unpack_ok(const struct unpack *u)

@@ -24,6 +24,8 @@ void pack_i64(struct buf *b, int64_t v);
 /* A string of at most 65535 bytes; a longer one fails the buffer. */
 void pack_str(struct buf *b, const char *s);
 void pack_mem(struct buf *b, const void *data, size_t len);
+/* A string of any length the buffer takes; its length has 32 bits. */
+void pack_text(struct buf *b, const char *s);
 
 struct unpack {
 	const unsigned char *p;
@@ -39,6 +41,7 @@ int64_t unpack_i64(struct unpack *u);
 /* Point at a string inside the message: it ends with NUL and holds no
  * other; anything else is an error. */
 const char *unpack_str(struct unpack *u);
+const char *unpack_text(struct unpack *u);
 /* Point at len_r bytes of any content. */
 const void *unpack_mem(struct unpack *u, size_t *len_r);
 /* True when nothing failed and nothing is left over. */

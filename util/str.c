@@ -158,18 +158,27 @@ static size_t utf8_len(const unsigned char *s, size_t left)
 	return n;
 }
 
-bool str_is_clean_utf8(const char *s, size_t len)
+size_t str_utf8_text_len(const char *s, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)s;
-	size_t n;
+	size_t i, n;
 
-	for (size_t i = 0; i < len; i += n) {
+	for (i = 0; i < len; i += n) {
 		n = utf8_len(p + i, len - i);
 		if (n == 0 || (n == 1 && (p[i] < 0x20 || p[i] == 0x7f)))
-			return false;
-		if (n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0)
-			return false;
+			break;
 	}
+	return i;
+}
+
+bool str_is_clean_utf8(const char *s, size_t len)
+{
+	if (str_utf8_text_len(s, len) < len)
+		return false;
+	for (size_t i = 0; i + 1 < len; i++)
+		if ((unsigned char)s[i] == 0xc2 &&
+		    (unsigned char)s[i + 1] < 0xa0)
+			return false;
 	return true;
 }
 

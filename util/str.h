@@ -45,6 +45,10 @@ bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r);
 /* Return true when the bytes are valid UTF-8 without control characters. */
 bool str_is_clean_utf8(const char *s, size_t len);
 
+/* Return how many bytes from the start are valid UTF-8 without ASCII
+ * control characters; the others (U+0080 to U+009F) are let through. */
+size_t str_utf8_text_len(const char *s, size_t len);
+
 /*
  * Append a peer's text as a value of a key=value log line: as it is when it
  * is made of unsuspicious ASCII only, else in double quotes with \" and \\

@@ -125,11 +125,13 @@ static void packed_fields_come_back(void)
 	pack_u16(&b, 60000);
 	pack_i64(&b, -5);
 	pack_str(&b, "text");
+	pack_text(&b, "longer text");
 	unpack_init(&u, b.data, b.len);
 	CU_ASSERT_EQUAL(unpack_u8(&u), 200);
 	CU_ASSERT_EQUAL(unpack_u16(&u), 60000);
 	CU_ASSERT_EQUAL(unpack_i64(&u), -5);
 	CU_ASSERT_STRING_EQUAL(unpack_str(&u), "text");
+	CU_ASSERT_STRING_EQUAL(unpack_text(&u), "longer text");
 	CU_ASSERT(unpack_ok(&u));
 	for (size_t cut = 0; cut < b.len; cut++) {
 		unpack_init(&u, b.data, cut);
@@ -137,8 +139,12 @@ static void packed_fields_come_back(void)
 		unpack_u16(&u);
 		unpack_i64(&u);
 		unpack_str(&u);
+		unpack_text(&u);
 		CU_ASSERT(!unpack_ok(&u));
 	}
+	unpack_init(&u, "\xff\xff\xff\xff", 5);
+	CU_ASSERT_STRING_EQUAL(unpack_text(&u), "");
+	CU_ASSERT(!unpack_ok(&u));
 	buf_reset(&b);
 	pack_mem(&b, "a\0b", 3);
 	unpack_init(&u, b.data, b.len);
