@@ -141,17 +141,21 @@ bool addr_set_is_empty(const struct addr_set *set)
 	return set->keys.n == 0;
 }
 
-/* Add "example.com" or ".example.com". */
+/* Add "example.com" or ".example.com". A label before the suffix makes a
+ * name of it, so that a single label (".example") is a suffix as well. */
 static bool add_domain(struct keyset *keys, const char *pattern,
     struct buf *err)
 {
-	char domain[MTASTS_DOMAIN_SIZE];
-	bool suffix = pattern[0] == '.';
+	char name[UTF8_DOMAIN_MAX], domain[MTASTS_DOMAIN_SIZE];
+	size_t skip = pattern[0] == '.' ? 2 : 0;
+	int len = snprintf(name, sizeof(name), "%s%s", skip ? "x" : "",
+	    pattern);
 
-	if (mtasts_domain_normalize(pattern + suffix, domain) != MTASTS_OK)
+	if (len >= (int)sizeof(name) ||
+	    mtasts_domain_normalize(name, domain) != MTASTS_OK)
 		return fail(err, pattern, "is not a domain name");
-	return add_key(keys, suffix ? KIND_SUFFIX : KIND_DOMAIN, domain,
-	    strlen(domain), err);
+	return add_key(keys, skip ? KIND_SUFFIX : KIND_DOMAIN, domain + skip,
+	    strlen(domain + skip), err);
 }
 
 /* True without control characters, and without blanks outside quotes. */

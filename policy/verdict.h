@@ -32,6 +32,8 @@ enum unmet {
 	UNMET_CERTIFICATE,	/* verified, cert_name, fingerprint: 5.7.1 */
 	UNMET_UNKNOWN,		/* promise or fact not known yet: 4.7.10 */
 };
+/* "plaintext", "weak", "certificate", "unknown"; "nothing". */
+const char *unmet_name(enum unmet u);
 
 /* Why nothing was evaluated, if so. */
 enum exemption {
@@ -46,17 +48,22 @@ enum exemption {
 };
 const char *exemption_name(enum exemption e);
 
+/* What it points to belongs to the rules and the facts. */
 struct verdict {
 	enum action action;	/* what to do */
 	enum action would;	/* what would be done without observe mode,
 				 * relay or fuse; equal to action otherwise */
 	const struct rule *rule;	/* the deciding rule; NULL if none */
 	enum unmet unmet;
+	const char *unmet_what;	/* "tls", "tls1.2", "min_bits" …, with
+				 * UNMET_UNKNOWN also "to_policy" or
+				 * "from_policy"; NULL if nothing is unmet */
 	enum exemption exempt;
 	bool relayed;		/* capped because the client is a relay */
 	bool fused;		/* softened by the fuse */
-	const char *policy_domain;	/* who required TLS: to_domain or
-					 * from_domain, or NULL */
+	const char *policy_domain;	/* whose mail the rule is about:
+					 * to_domain or from_domain, or NULL */
+	bool about_sender;	/* policy_domain is from_domain */
 	unsigned promise;	/* the PROMISE_* bit that made the rule match */
 	char reason[160];	/* clean ASCII: `plaintext; rule "bank" requires
 				 * tls1.2` */
@@ -75,7 +82,8 @@ enum rule_outcome {
 struct rule_trace {
 	const struct rule *rule;
 	enum rule_outcome outcome;
-	const char *condition;	/* "to_policy", "client" …; NULL if matched */
+	const char *condition;	/* "to_policy", "client" …: what failed, or
+				 * is not known yet; NULL if matched */
 	enum unmet unmet;
 	const char *unmet_what;	/* "tls", "tls1.2", "min_bits" …; or NULL */
 };

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * require - does a session's TLS meet what a rule requires?
+ */
+#ifndef TM_POLICY_REQUIRE_H
+#define TM_POLICY_REQUIRE_H
+
+#include "policy/verdict.h"
+
+enum judged {
+	JUDGED_MET,
+	JUDGED_UNMET,
+	JUDGED_UNKNOWN,		/* the MTA does not tell what decides it */
+};
+
+struct judgement {
+	enum judged judged;
+	enum unmet unmet;	/* UNMET_NOTHING if met */
+	const char *what;	/* the requirement that decided; NULL if met */
+};
+
+/* Judge all of a rule's requirements: one that is not met outweighs one
+ * that cannot be judged. TLS_UNKNOWN is never "not met". */
+struct judgement require_judge(const struct rule *rule,
+    const struct tls_facts *tls);
+
+#endif
