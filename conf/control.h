@@ -13,7 +13,7 @@
  *   cache-show     domain              record
  *   cache-refresh  domains[]           items: domain, ok, text
  *   cache-purge    domain
- *   cache-import   records[]           count
+ *   cache-import   records[]           count, older (skipped)
  *   status                             status
  *   reload                             messages
  *

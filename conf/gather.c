@@ -59,17 +59,31 @@ static void look_at(void *arg, const struct record *rec)
 	    look->mx_names);
 }
 
-/* Fill in what the cache and hosted_domains say. */
-static void gather(const struct conf *conf, struct cache *cache,
+/* Where the record of a domain comes from. */
+struct source {
+	struct cache *cache;		/* NULL: from rec */
+	const struct record *rec;	/* NULL: nothing is known */
+};
+
+static void look_in(const struct source *from, const char *domain,
+    struct look *look)
+{
+	if (from->rec)
+		look_at(look, from->rec);
+	else if (from->cache && domain && cache_get(from->cache, domain,
+	    look_at, look) == STORE_NOT_FOUND)
+		look->g->learn = true;
+}
+
+/* Fill in what the record and hosted_domains say. */
+static void gather(const struct conf *conf, const struct source *from,
     const char *domain, struct look *look)
 {
 	const struct hosted *h = conf_hosted(conf, domain);
 	struct gathered *g = look->g;
 
 	*g = (struct gathered){ .hosted = h != NULL, .ours = h != NULL };
-	if (cache && domain && cache_get(cache, domain, look_at, look) ==
-	    STORE_NOT_FOUND)
-		g->learn = true;
+	look_in(from, domain, look);
 	if (h && h->stated) {
 		g->promise.known = true;
 		g->promise.set = h->stated;
@@ -100,29 +114,64 @@ static bool is_tlsrpt_elsewhere(const struct conf *conf,
 	return s.found;
 }
 
-void gather_rcpt(const struct conf *conf, struct cache *cache,
-    const char *domain, const char *address, const struct strv *mx_names,
-    int64_t now, struct gathered *g_r)
+static void gather_rcpt_from(const struct conf *conf,
+    const struct source *from, const char *domain, const char *address,
+    const struct strv *mx_names, int64_t now, struct gathered *g_r)
 {
 	struct gathered g;
 	struct look look = { mx_names, address, now, &g };
 
-	gather(conf, cache, domain, &look);
+	gather(conf, from, domain, &look);
 	if (g.promise.known && !g.ours)
 		g.promise.set = PROMISE_NONE;
 	if (address && !g.is_tlsrpt)
-		g.is_tlsrpt = is_tlsrpt_elsewhere(conf, cache, address);
+		g.is_tlsrpt = is_tlsrpt_elsewhere(conf, from->cache, address);
 	g.learn = g.learn && (g.hosted || conf->needs_to_policy);
 	*g_r = g;
+}
+
+static void gather_sender_from(const struct conf *conf,
+    const struct source *from, const char *domain, int64_t now,
+    struct gathered *g_r)
+{
+	struct gathered g;
+	struct look look = { NULL, NULL, now, &g };
+
+	gather(conf, from, domain, &look);
+	g.learn = g.learn && conf->needs_from_policy;
+	*g_r = g;
+}
+
+void gather_rcpt(const struct conf *conf, struct cache *cache,
+    const char *domain, const char *address, const struct strv *mx_names,
+    int64_t now, struct gathered *g_r)
+{
+	struct source from = { .cache = cache };
+
+	gather_rcpt_from(conf, &from, domain, address, mx_names, now, g_r);
 }
 
 void gather_sender(const struct conf *conf, struct cache *cache,
     const char *domain, int64_t now, struct gathered *g_r)
 {
-	struct gathered g;
-	struct look look = { NULL, NULL, now, &g };
+	struct source from = { .cache = cache };
 
-	gather(conf, cache, domain, &look);
-	g.learn = g.learn && conf->needs_from_policy;
-	*g_r = g;
+	gather_sender_from(conf, &from, domain, now, g_r);
+}
+
+void gather_rcpt_record(const struct conf *conf, const char *domain,
+    const struct record *rec, const char *address,
+    const struct strv *mx_names, int64_t now, struct gathered *g_r)
+{
+	struct source from = { .rec = rec };
+
+	gather_rcpt_from(conf, &from, domain, address, mx_names, now, g_r);
+}
+
+void gather_sender_record(const struct conf *conf, const char *domain,
+    const struct record *rec, int64_t now, struct gathered *g_r)
+{
+	struct source from = { .rec = rec };
+
+	gather_sender_from(conf, &from, domain, now, g_r);
 }
