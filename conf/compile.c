@@ -170,6 +170,14 @@ static struct conf_entry *add_default(struct loader *l, struct conf_group *g,
 	return e;
 }
 
+static int by_option(const void *a, const void *b)
+{
+	const struct option *oa = ((const struct conf_entry *)a)->option;
+	const struct option *ob = ((const struct conf_entry *)b)->option;
+
+	return oa < ob ? -1 : oa > ob;
+}
+
 void load_group(struct loader *l, struct conf_group *g, void *base)
 {
 	for (size_t i = 0; i < options_n; i++) {
@@ -185,6 +193,8 @@ void load_group(struct loader *l, struct conf_group *g, void *base)
 		if (e)
 			load_entry(l, e, base);
 	}
+	if (g->n)	/* a dump is in the order of the table */
+		qsort(g->e, g->n, sizeof(*g->e), by_option);
 }
 
 static bool add_missing(struct conf_text *t)

@@ -252,6 +252,8 @@ struct conf *conf_load(const char *path, struct bundle *bundle,
 		.messages = messages, .file = BUILT_IN };
 	struct buf err;
 
+	if (path && !*path)
+		path = NULL;
 	if (!path && access(CONF_DEFAULT_FILE, F_OK) == 0)
 		path = CONF_DEFAULT_FILE;
 	buf_init(&err, 5000);
@@ -269,6 +271,8 @@ struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
 	struct loader l = { .bundle = bundle, .messages = messages };
 	size_t len;
 
+	if (path && !*path)
+		path = NULL;
 	if (!path && bundle_get(bundle, CONF_DEFAULT_FILE, &len))
 		path = CONF_DEFAULT_FILE;
 	return load(&l, path);

@@ -102,15 +102,15 @@ void conf_messages_clear(struct conf_messages *m);
 
 /*
  * Read path and every file it names into the bundle, and compile. With
- * path == NULL the default file is used if it exists, else the built-in
- * configuration. Return NULL after an error; warnings may come either way.
+ * path == NULL or "" the default file is used if it exists, else the
+ * built-in configuration. Return NULL after an error; warnings may come either way.
  * May be called from any thread; one load runs at a time.
  */
 struct conf *conf_load(const char *path, struct bundle *bundle,
     struct conf_messages *messages);
 
 /* Compile from a bundle alone, touching no file; used by the children.
- * path == NULL: as above, with the default file of the bundle. */
+ * path == NULL or "": as above, with the default file of the bundle. */
 struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
     struct conf_messages *messages);
 

@@ -27,11 +27,12 @@ static void store_number(const struct option *o, void *base, uint64_t v)
 
 static bool store_string(const struct option *o, void *base, const char *s)
 {
-	char *copy = strdup(s);
+	char **p = field(o, base), *copy = strdup(s);
 
 	if (!copy)
 		return false;
-	memcpy(field(o, base), &copy, sizeof(copy));
+	free(*p);
+	*p = copy;
 	return true;
 }
 

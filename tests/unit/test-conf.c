@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/options.h"
 #include "conf/setup.h"
 #include "tests/unit/unit.h"
 #include "util/buf.h"
@@ -640,6 +641,67 @@ static void setup_says_no_more_than_needed(void)
 	conf_unref(c);
 }
 
+/* ---- the sample -------------------------------------------------------- */
+
+static char *read_sample(void)
+{
+	char *text = calloc(1, 65536);
+	FILE *f = fopen(SAMPLE, "r");
+
+	CU_ASSERT_FATAL(text && f);
+	CU_ASSERT(fread(text, 1, 65535, f) > 0);
+	fclose(f);
+	return text;
+}
+
+/* Take the "#" off settings; "# " begins a remark. */
+static void uncomment(char *text)
+{
+	for (char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (line[0] == '#' && line[1] != ' ' && line[1] != '\n')
+			line[0] = ' ';
+	}
+}
+
+static void the_sample_shows_the_defaults(void)
+{
+	char *sample = read_sample();
+	struct conf *plain = load_good(sample), *all, *none = load_good("");
+	char *dumps[3];
+
+	uncomment(sample);
+	all = load_good(sample);
+	dumps[0] = dump(none);
+	dumps[1] = dump(plain);
+	dumps[2] = dump(all);
+	CHECK_CASE_STR("as it is", dumps[1], dumps[0]);
+	CHECK_CASE_STR("with every default stated", dumps[2], dumps[0]);
+	for (size_t i = 0; i < 3; i++)
+		free(dumps[i]);
+	conf_unref(plain);
+	conf_unref(all);
+	conf_unref(none);
+	free(sample);
+}
+
+static void the_sample_is_complete(void)
+{
+	char *sample = read_sample();
+
+	uncomment(sample);
+	for (size_t i = 0; i < options_n; i++) {
+		const struct option *o = &options[i];
+		char want[64];
+
+		snprintf(want, sizeof(want), "%s = ", o->name);
+		CHECK_CASE(o->name, (o->flags & OPT_LATER) ||
+		    strcmp(o->section, "rule") == 0 ||
+		    strstr(sample, want) != NULL);
+	}
+	free(sample);
+}
+
 /* ---- files ------------------------------------------------------------- */
 
 static char folder[] = "/tmp/tlsmilter-conf-XXXXXX";
@@ -786,6 +848,8 @@ static const struct unit_test tests[] = {
 	{ "unwise settings are warned of", unwise_settings_are_warned_of },
 	{ "setup fits the configuration", setup_fits_the_configuration },
 	{ "setup says no more than needed", setup_says_no_more_than_needed },
+	{ "the sample shows the defaults", the_sample_shows_the_defaults },
+	{ "the sample is complete", the_sample_is_complete },
 	{ "files are read once and handed on",
 	    files_are_read_once_and_handed_on },
 	{ "unreadable files are named", unreadable_files_are_named },
