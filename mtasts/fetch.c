@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "mtasts/fetch.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "mtasts/castore.h"
+#include "mtasts/evloop.h"
+#include "util/buf.h"
+#include "util/str.h"
+
+/* All header bytes of one answer, interim answers and trailers included. */
+#define HEADER_MAX 65536
+/* Less than the whole, so that a second address has its chance. */
+#define CONNECT_MAX_MS 20000
+
+struct fetcher {
+	struct evloop *loop;
+	CURLM *multi;
+	struct evtimer *timer;
+	X509_STORE *store;
+	char *proxy;
+	struct curl_slist *proxy_addr;	/* for CURLOPT_RESOLVE */
+	struct curl_slist *headers;
+	struct curl_slist *port_map;	/* NULL: port 443 */
+	uint32_t timeout_ms;
+	uint32_t max_size;
+	uint16_t port;
+	struct fetch *fetches;
+};
+
+struct fetch {
+	struct fetch *prev, *next;
+	struct fetcher *fetcher;
+	CURL *easy;
+	CURLSH *share;			/* its own DNS cache */
+	struct curl_slist *addrs;
+	struct buf body;
+	size_t header_bytes;
+	bool too_long;
+	bool headers_too_long;
+	bool encoded;
+	fetch_fn *fn;
+	void *arg;
+	char error[CURL_ERROR_SIZE];
+	char host[MTASTS_DOMAIN_SIZE];
+};
+
+/* ---- results ----------------------------------------------------------- */
+
+/* What libcurl's codes mean to us; others are a failed connection. */
+static const struct {
+	CURLcode code;
+	enum mtasts_error error;
+} curl_errors[] = {
+	{ CURLE_OUT_OF_MEMORY, MTASTS_E_MEMORY },
+	{ CURLE_OPERATION_TIMEDOUT, MTASTS_E_TIMEOUT },
+	{ CURLE_FILESIZE_EXCEEDED, MTASTS_E_SIZE },
+	{ CURLE_SSL_CONNECT_ERROR, MTASTS_E_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, MTASTS_E_TLS },
+	{ CURLE_SSL_CERTPROBLEM, MTASTS_E_TLS },
+	{ CURLE_SSL_CIPHER, MTASTS_E_TLS },
+	{ CURLE_SSL_ISSUER_ERROR, MTASTS_E_TLS },
+	{ CURLE_SSL_INVALIDCERTSTATUS, MTASTS_E_TLS },
+	{ CURLE_GOT_NOTHING, MTASTS_E_HTTP },
+	{ CURLE_PARTIAL_FILE, MTASTS_E_HTTP },
+	{ CURLE_WEIRD_SERVER_REPLY, MTASTS_E_HTTP },
+	{ CURLE_UNSUPPORTED_PROTOCOL, MTASTS_E_HTTP },
+	{ CURLE_BAD_CONTENT_ENCODING, MTASTS_E_HTTP },
+	{ CURLE_HTTP_RETURNED_ERROR, MTASTS_E_HTTP },
+};
+
+static enum mtasts_error translate(CURLcode code)
+{
+	for (size_t i = 0; i < sizeof(curl_errors) / sizeof(curl_errors[0]);
+	    i++)
+		if (curl_errors[i].code == code)
+			return curl_errors[i].error;
+	return MTASTS_E_CONNECT;
+}
+
+/* "text/plain", whatever its parameters say (RFC 8461 §3.2). */
+static bool is_text_plain(const char *type)
+{
+	static const char want[] = "text/plain";
+	size_t n = sizeof(want) - 1;
+
+	if (!type || strlen(type) < n || !str_ieq_n(type, want, n))
+		return false;
+	n += strspn(type + n, " \t");
+	return type[n] == '\0' || type[n] == ';';
+}
+
+/* The transfer as such succeeded; judge the answer. */
+static enum mtasts_error judge_answer(struct fetch *t, struct buf *detail)
+{
+	long status = 0;
+	char *type = NULL;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
+	if (status != 200) {
+		buf_addf(detail, "HTTP status %ld", status);
+		return MTASTS_E_HTTP;
+	}
+	if (t->encoded) {
+		buf_adds(detail, "the text has a content encoding");
+		return MTASTS_E_HTTP;
+	}
+	if (!is_text_plain(type)) {
+		buf_adds(detail, "content type is ");
+		if (type)
+			str_quote(detail, type, 60);
+		else
+			buf_adds(detail, "missing");
+		buf_adds(detail, ", not text/plain");
+		return MTASTS_E_HTTP;
+	}
+	if (t->body.failed) {
+		buf_adds(detail, "out of memory");
+		return MTASTS_E_MEMORY;
+	}
+	return MTASTS_OK;
+}
+
+static enum mtasts_error judge_failure(struct fetch *t, CURLcode code,
+    struct buf *detail)
+{
+	long status = 0;
+
+	if (t->too_long || code == CURLE_FILESIZE_EXCEEDED) {
+		/* An error page may be long, too: say what matters. */
+		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+		if (status != 200)
+			return judge_answer(t, detail);
+		buf_addf(detail, "more than %u bytes",
+		    t->fetcher->max_size);
+		return MTASTS_E_SIZE;
+	}
+	if (t->headers_too_long) {
+		buf_addf(detail, "more than %u bytes of HTTP headers",
+		    HEADER_MAX);
+		return MTASTS_E_HTTP;
+	}
+	for (const char *s = t->error[0] ? t->error :
+	    curl_easy_strerror(code); *s; s++)
+		buf_addc(detail, *s >= ' ' && *s <= '~' ? *s : '?');
+	return translate(code);
+}
+
+/* ---- transfers --------------------------------------------------------- */
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct fetch *t = arg;
+
+	/* libcurl's size is always 1. */
+	if (n > t->fetcher->max_size - t->body.len) {
+		t->too_long = true;
+		return 0;
+	}
+	buf_add(&t->body, data, n);
+	return t->body.failed ? 0 : size * n;
+}
+
+static bool has_encoding(const char *line, size_t n)
+{
+	static const char name[] = "content-encoding:";
+	size_t at = sizeof(name) - 1;
+
+	if (n < at || !str_ieq_n(line, name, at))
+		return false;
+	while (at < n && strchr(" \t\r\n", line[at]))
+		at++;
+	return n - at < 8 || !str_ieq_n(line + at, "identity", 8);
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct fetch *t = arg;
+
+	t->header_bytes += n;
+	if (t->header_bytes > HEADER_MAX) {
+		t->headers_too_long = true;
+		return 0;
+	}
+	if (has_encoding(data, n))
+		t->encoded = true;
+	return size * n;
+}
+
+/*
+ * Trust our store, and only DNS names in the SAN (STS-F-03). libcurl's own
+ * check falls back to the CN; OpenSSL's refuses it only with the host name
+ * set in the same parameters as the flag.
+ */
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
+{
+	struct fetch *t = arg;
+	X509_VERIFY_PARAM *p = SSL_CTX_get0_param(ssl_ctx);
+
+	(void)easy;
+	SSL_CTX_set1_cert_store(ssl_ctx, t->fetcher->store);
+	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(p, t->host, 0) ? CURLE_OK :
+	    CURLE_OUT_OF_MEMORY;
+}
+
+static void fetch_free(struct fetch *t)
+{
+	struct fetcher *f = t->fetcher;
+
+	if (t->prev)
+		t->prev->next = t->next;
+	else if (f->fetches == t)
+		f->fetches = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	if (t->easy) {
+		curl_multi_remove_handle(f->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+	}
+	curl_share_cleanup(t->share);
+	curl_slist_free_all(t->addrs);
+	buf_clear(&t->body);
+	free(t);
+}
+
+static void fetch_ended(struct fetch *t, CURLcode code)
+{
+	struct fetch_result r = { .body = "" };
+	struct buf detail;
+	fetch_fn *fn = t->fn;
+	void *arg = t->arg;
+	char *body = NULL;
+
+	buf_init(&detail, 300);
+	r.error = code == CURLE_OK ? judge_answer(t, &detail) :
+	    judge_failure(t, code, &detail);
+	r.detail = buf_str(&detail);
+	if (r.error == MTASTS_OK) {
+		r.body_len = t->body.len;
+		r.body = body = buf_steal(&t->body);
+	}
+	if (r.error == MTASTS_OK && !body) {
+		r = (struct fetch_result){ .error = MTASTS_E_MEMORY,
+			.detail = "out of memory", .body = "" };
+	}
+	fetch_free(t);
+	fn(arg, &r);
+	free(body);
+	buf_clear(&detail);
+}
+
+/* Hand out what ended. Callbacks may start and cancel other fetches: no
+ * message is held over a call. */
+static void check_ended(struct fetcher *f)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(f->multi, &left))) {
+		char *p = NULL;
+		CURLcode code = m->data.result;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &p);
+		fetch_ended((struct fetch *)p, code);
+	}
+}
+
+static void on_socket_ready(void *arg, int fd, unsigned events)
+{
+	struct fetcher *f = arg;
+	int bits = 0, running;
+
+	if (events & EVLOOP_READ)
+		bits |= CURL_CSELECT_IN;
+	if (events & EVLOOP_WRITE)
+		bits |= CURL_CSELECT_OUT;
+	curl_multi_socket_action(f->multi, fd, bits, &running);
+	check_ended(f);
+}
+
+static void on_timer(void *arg)
+{
+	struct fetcher *f = arg;
+	int running;
+
+	curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	check_ended(f);
+}
+
+static int on_timer_change(CURLM *multi, long ms, void *arg)
+{
+	struct fetcher *f = arg;
+
+	(void)multi;
+	evtimer_set(f->timer, ms);
+	return 0;
+}
+
+static int on_socket_change(CURL *easy, curl_socket_t fd, int what,
+    void *arg, void *socket_arg)
+{
+	struct fetcher *f = arg;
+	struct evio *io = socket_arg;
+	unsigned events = 0;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		evio_free(io);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		events |= EVLOOP_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EVLOOP_WRITE;
+	if (io)
+		return evio_set(io, events) ? 0 : -1;
+	io = evio_new(f->loop, fd, events, on_socket_ready, f);
+	if (!io)
+		return -1;
+	curl_multi_assign(f->multi, fd, io);
+	return 0;
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+/* Options of libcurl in groups by type; the first error is kept. */
+struct setup {
+	CURL *easy;
+	CURLcode rc;
+};
+
+static void set_long(struct setup *s, CURLoption option, long value)
+{
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->easy, option, value);
+}
+
+static void set_ptr(struct setup *s, CURLoption option, const void *value)
+{
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->easy, option, value);
+}
+
+/* What is the same for every fetch (STS-F-02, F-08, F-09, F-13, F-15). */
+static void set_policy(struct setup *s, const struct fetcher *f)
+{
+	static const struct {
+		CURLoption option;
+		long value;
+	} longs[] = {
+		{ CURLOPT_NOSIGNAL, 1 },
+		{ CURLOPT_FOLLOWLOCATION, 0 },
+		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+		{ CURLOPT_HTTP09_ALLOWED, 0 },
+		{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+		{ CURLOPT_SSL_VERIFYPEER, 1 },
+		{ CURLOPT_SSL_VERIFYHOST, 2 },
+		{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
+		{ CURLOPT_FORBID_REUSE, 1 },
+		{ CURLOPT_FRESH_CONNECT, 1 },
+		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
+		{ CURLOPT_HSTS_CTRL, 0 },
+		{ CURLOPT_HTTP_CONTENT_DECODING, 0 },
+		{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++)
+		set_long(s, longs[i].option, longs[i].value);
+	set_long(s, CURLOPT_TIMEOUT_MS, f->timeout_ms);
+	set_long(s, CURLOPT_CONNECTTIMEOUT_MS,
+	    f->timeout_ms < CONNECT_MAX_MS ? f->timeout_ms : CONNECT_MAX_MS);
+	set_ptr(s, CURLOPT_PROTOCOLS_STR, "https");
+	set_ptr(s, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+	set_ptr(s, CURLOPT_USERAGENT, "libmtasts/" PACKAGE_VERSION);
+	set_ptr(s, CURLOPT_HTTPHEADER, f->headers);
+	/* An empty proxy keeps the environment out. */
+	set_ptr(s, CURLOPT_PROXY, f->proxy ? f->proxy : "");
+	set_ptr(s, CURLOPT_NOPROXY, "");
+	/* No files: on_ssl_ctx() brings the certificates. */
+	set_ptr(s, CURLOPT_CAINFO, NULL);
+	set_ptr(s, CURLOPT_CAPATH, NULL);
+	/* Tests have another port, but ask for the same URL. */
+	if (f->port_map)
+		set_ptr(s, CURLOPT_CONNECT_TO, f->port_map);
+}
+
+static void set_callbacks(struct setup *s, struct fetch *t)
+{
+	CURLcode rc = s->rc;
+
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION,
+		    on_header);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_FUNCTION,
+		    on_ssl_ctx);
+	s->rc = rc;
+	set_ptr(s, CURLOPT_WRITEDATA, t);
+	set_ptr(s, CURLOPT_HEADERDATA, t);
+	set_ptr(s, CURLOPT_SSL_CTX_DATA, t);
+	set_ptr(s, CURLOPT_PRIVATE, t);
+	set_ptr(s, CURLOPT_ERRORBUFFER, t->error);
+}
+
+/* "HOST:PORT:ADDR,[ADDR6]" for CURLOPT_RESOLVE. */
+static struct curl_slist *resolve_entry(const char *host, unsigned port,
+    const struct netaddr *addrs, size_t n)
+{
+	struct curl_slist *list = NULL;
+	struct buf text;
+
+	buf_init(&text, 2000);
+	buf_addf(&text, "%s:%u:", host, port);
+	for (size_t i = 0; i < n && i < FETCH_ADDRS_MAX; i++) {
+		char addr[NETADDR_TEXT];
+
+		netaddr_format(&addrs[i], addr);
+		buf_addf(&text, addrs[i].family == AF_INET6 ?
+		    "%s[%s]" : "%s%s", i ? "," : "", addr);
+	}
+	if (!text.failed)
+		list = curl_slist_append(NULL, buf_str(&text));
+	buf_clear(&text);
+	return list;
+}
+
+/*
+ * A cache of names for this fetch alone: what CURLOPT_RESOLVE puts into
+ * the common one stays there for ever.
+ */
+static bool set_addresses(struct setup *s, struct fetch *t,
+    const struct netaddr *addrs, size_t n)
+{
+	struct fetcher *f = t->fetcher;
+
+	t->share = curl_share_init();
+	if (!t->share || curl_share_setopt(t->share, CURLSHOPT_SHARE,
+	    CURL_LOCK_DATA_DNS) != CURLSHE_OK)
+		return false;
+	set_ptr(s, CURLOPT_SHARE, t->share);
+	if (!f->proxy) {
+		t->addrs = resolve_entry(t->host, f->port, addrs, n);
+		if (!t->addrs)
+			return false;
+	}
+	set_ptr(s, CURLOPT_RESOLVE, f->proxy ? f->proxy_addr : t->addrs);
+	return true;
+}
+
+static bool set_url(struct setup *s, const struct fetch *t, const char *path)
+{
+	struct buf url;
+
+	buf_init(&url, 1000);
+	buf_addf(&url, "https://%s/%s", t->host, path);
+	if (!url.failed)
+		set_ptr(s, CURLOPT_URL, buf_str(&url));
+	buf_clear(&url);
+	return !url.failed;
+}
+
+static bool set_max_size(struct setup *s, const struct fetcher *f)
+{
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->easy, CURLOPT_MAXFILESIZE_LARGE,
+		    (curl_off_t)f->max_size);
+	return s->rc == CURLE_OK;
+}
+
+struct fetch *fetch_start(struct fetcher *f, const char *host,
+    const char *path, const struct netaddr *addrs, size_t addrs_n,
+    fetch_fn *fn, void *arg)
+{
+	struct fetch *t = calloc(1, sizeof(*t));
+	struct setup s = { NULL, CURLE_OK };
+	size_t len = strlen(host);
+
+	if (!t)
+		return NULL;
+	t->fetcher = f;
+	t->fn = fn;
+	t->arg = arg;
+	buf_init(&t->body, f->max_size);
+	t->easy = s.easy = curl_easy_init();
+	if (!t->easy || len >= sizeof(t->host))
+		goto fail;
+	memcpy(t->host, host, len + 1);
+	set_policy(&s, f);
+	set_callbacks(&s, t);
+	if (!set_addresses(&s, t, addrs, addrs_n) || !set_url(&s, t, path) ||
+	    !set_max_size(&s, f))
+		goto fail;
+	if (curl_multi_add_handle(f->multi, t->easy) != CURLM_OK)
+		goto fail;
+	t->next = f->fetches;
+	if (t->next)
+		t->next->prev = t;
+	f->fetches = t;
+	return t;
+fail:
+	fetch_free(t);
+	return NULL;
+}
+
+void fetch_cancel(struct fetch *t)
+{
+	if (t)
+		fetch_free(t);
+}
+
+/* ---- the fetcher ------------------------------------------------------- */
+
+static bool set_multi(struct fetcher *f)
+{
+	return curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION,
+	    on_socket_change) == CURLM_OK &&
+	    curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f) == CURLM_OK &&
+	    curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION,
+	    on_timer_change) == CURLM_OK &&
+	    curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f) == CURLM_OK;
+}
+
+/* Resolve the proxy's name now: later there is no resolver at hand. */
+static bool resolve_proxy(struct fetcher *f, const char *host, uint16_t port,
+    struct buf *err)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	struct netaddr addrs[FETCH_ADDRS_MAX];
+	size_t n = 0;
+	int rc = getaddrinfo(host, NULL, &hints, &list);
+
+	for (struct addrinfo *a = list; a && n < FETCH_ADDRS_MAX;
+	    a = a->ai_next) {
+		uint16_t unused;
+
+		n += netaddr_from_sockaddr(a->ai_addr, &addrs[n], &unused);
+	}
+	if (list)
+		freeaddrinfo(list);
+	if (n)
+		f->proxy_addr = resolve_entry(host, port, addrs, n);
+	if (!f->proxy_addr)
+		buf_addf(err, "proxy %s: %s", host,
+		    rc ? gai_strerror(rc) : "no address");
+	return f->proxy_addr != NULL;
+}
+
+/* "http://HOST:PORT" and nothing behind it. */
+static bool set_proxy(struct fetcher *f, const char *proxy, struct buf *err)
+{
+	static const char scheme[] = "http://";
+	char host[MTASTS_DOMAIN_SIZE];
+	const char *at, *colon;
+	struct netaddr addr;
+	uint64_t port = 0;
+
+	f->proxy = strdup(proxy);
+	if (!f->proxy) {
+		buf_adds(err, "out of memory");
+		return false;
+	}
+	at = proxy + sizeof(scheme) - 1;
+	colon = strrchr(proxy, ':');
+	if (!str_starts(proxy, scheme) || !colon || colon <= at ||
+	    (size_t)(colon - at) >= sizeof(host) ||
+	    !str_to_u64(colon + 1, 65535, &port) || port == 0) {
+		buf_addf(err, "proxy \"%s\" is not http://HOST:PORT", proxy);
+		return false;
+	}
+	memcpy(host, at, (size_t)(colon - at));
+	host[colon - at] = '\0';
+	return netaddr_parse(host, &addr) ||
+	    resolve_proxy(f, host, (uint16_t)port, err);
+}
+
+static bool set_port(struct fetcher *f, uint16_t port)
+{
+	char map[16];
+
+	f->port = port;
+	if (port == 443)
+		return true;
+	snprintf(map, sizeof(map), ":::%u", port);
+	f->port_map = curl_slist_append(NULL, map);
+	return f->port_map != NULL;
+}
+
+static bool fetcher_init(struct fetcher *f, const struct fetcher_options *o,
+    struct buf *err)
+{
+	f->store = castore_load(o->ca_file, o->ca_text, err);
+	if (!f->store || (o->proxy && !set_proxy(f, o->proxy, err)))
+		return false;
+	f->headers = curl_slist_append(NULL, "Accept: text/plain");
+	f->multi = curl_multi_init();
+	f->timer = evtimer_new(f->loop, on_timer, f);
+	if (f->headers && f->multi && f->timer && set_multi(f) &&
+	    set_port(f, o->port))
+		return true;
+	buf_adds(err, "libcurl: out of memory");
+	return false;
+}
+
+struct fetcher *fetcher_new(struct evloop *loop,
+    const struct fetcher_options *o, struct buf *err)
+{
+	struct fetcher *f;
+
+	/* Counted, and safe in threads since libcurl 7.84. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		buf_adds(err, "libcurl does not start");
+		return NULL;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		buf_adds(err, "out of memory");
+		curl_global_cleanup();
+		return NULL;
+	}
+	f->loop = loop;
+	f->timeout_ms = o->timeout_ms;
+	f->max_size = o->max_size;
+	if (!fetcher_init(f, o, err)) {
+		fetcher_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+	if (!f)
+		return;
+	while (f->fetches)
+		fetch_free(f->fetches);
+	curl_multi_cleanup(f->multi);
+	evtimer_free(f->timer);
+	curl_slist_free_all(f->proxy_addr);
+	curl_slist_free_all(f->headers);
+	curl_slist_free_all(f->port_map);
+	X509_STORE_free(f->store);
+	free(f->proxy);
+	free(f);
+	curl_global_cleanup();
+}
+
+bool fetcher_has_proxy(const struct fetcher *f)
+{
+	return f->proxy != NULL;
+}
+
+const char *fetch_library_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}
