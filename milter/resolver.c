@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "milter/resolver.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "conf/bundle.h"
+#include "conf/conf.h"
+#include "milter/asker.h"
+#include "milter/child.h"
+#include "milter/proto.h"
+#include "mtasts/ctx.h"
+#include "mtasts/dns.h"
+#include "mtasts/evloop.h"
+#include "mtasts/fetch.h"
+#include "util/buf.h"
+#include "util/chan.h"
+#include "util/log.h"
+#include "util/pack.h"
+#include "util/sandbox.h"
+
+#define ERR_MAX 1000
+#define LINE_MAX_BYTES 2000
+#define PEER_QUEUE_MAX (8 * 1024 * 1024)
+#define CONTROL_QUEUE_MAX 65536
+/* Messages of one turn; other work gets its turn in between. */
+#define TURN 64
+
+struct resolver {
+	struct child_args args;
+	struct conf *conf;
+	struct mtasts_ctx *ctx;
+	struct asker *asker;
+	struct chan *control;		/* to the monitor */
+	struct chan *peer;		/* to the frontend */
+	struct evio *control_io;
+	struct evio *peer_io;
+	struct sandbox_state sandbox;
+	struct buf message;
+	bool ending;
+};
+
+/* ---- sending ----------------------------------------------------------- */
+
+/* While the frontend does not read, take no more questions from it. */
+static void watch_peer(struct resolver *r)
+{
+	if (r->peer_io)
+		evio_set(r->peer_io, chan_wants_write(r->peer) ?
+		    EVLOOP_WRITE : EVLOOP_READ);
+}
+
+static void send_peer(struct resolver *r, unsigned type)
+{
+	if (!r->message.failed)
+		chan_send(r->peer, type, r->message.data, r->message.len, -1);
+	watch_peer(r);
+}
+
+/* Lines go to the frontend: from here no log can be reached. */
+static void log_to_peer(void *arg, int priority, const char *line,
+    size_t len)
+{
+	struct resolver *r = arg;
+	struct buf b;
+
+	(void)len;
+	buf_init(&b, LINE_MAX_BYTES + 16);
+	pack_u8(&b, (unsigned)priority);
+	pack_str(&b, line);
+	if (!b.failed)
+		chan_send(r->peer, MSG_LOG, b.data, b.len, -1);
+	buf_clear(&b);
+	watch_peer(r);
+}
+
+static void send_answer(void *arg, const struct answer *answer)
+{
+	struct resolver *r = arg;
+
+	buf_reset(&r->message);
+	answer_pack(answer, &r->message);
+	send_peer(r, MSG_ANSWER);
+}
+
+static const char *validation_name(enum dns_validation v)
+{
+	switch (v) {
+	case DNS_VALIDATION_OFF: return "off";
+	case DNS_VALIDATION_TESTING: return "testing";
+	case DNS_VALIDATION_WORKS: return "works";
+	case DNS_VALIDATION_FAILED: return "failed";
+	}
+	return "unknown";
+}
+
+static void send_status(struct resolver *r)
+{
+	const char *why;
+	enum dns_validation v = dns_validation(r->ctx->dns, &why);
+	json_t *o = json_pack("{s{sbsbsb}s{ssss}s{ssssss}}",
+	    "sandbox", "wanted", r->conf->sandbox,
+	    "landlock", r->sandbox.landlock, "seccomp", r->sandbox.seccomp,
+	    "dnssec", "validation", validation_name(v), "reason", why,
+	    "libraries", "libcurl", fetch_library_version(),
+	    "libunbound", dns_library_version(),
+	    "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	if (text) {
+		buf_reset(&r->message);
+		buf_adds(&r->message, text);
+		send_peer(r, MSG_RESOLVER_STATUS);
+	}
+	free(text);
+	json_decref(o);
+}
+
+/* ---- serving ----------------------------------------------------------- */
+
+static void answer_busy(struct resolver *r, const struct ask *ask)
+{
+	struct answer answer = {
+		.seq = ask->seq, .domain = ask->domain,
+		.outcome = MTASTS_FAILED, .error = MTASTS_E_BUSY,
+		.detail = mtasts_strerror(MTASTS_E_BUSY),
+		.id = "", .patterns = "", .text = "", .mx = "", .rua = "",
+	};
+
+	send_answer(r, &answer);
+}
+
+static void on_ask(struct resolver *r, const void *data, size_t len)
+{
+	struct ask ask;
+
+	if (!ask_unpack(data, len, &ask)) {
+		log_err(NULL, "malformed question, ignored");
+		return;
+	}
+	if (!asker_ask(r->asker, &ask))
+		answer_busy(r, &ask);
+}
+
+static void on_peer(void *arg, int fd, unsigned events)
+{
+	struct resolver *r = arg;
+	unsigned type;
+	const void *data;
+	size_t len;
+	int passed, n = 0;
+
+	(void)fd;
+	if ((events & EVLOOP_WRITE) && !chan_flush(r->peer))
+		n = -1;
+	for (int i = 0; i < TURN && n >= 0 && !chan_wants_write(r->peer);
+	    i++) {
+		n = chan_recv(r->peer, &type, &data, &len, &passed);
+		if (n <= 0)
+			break;
+		if (passed >= 0)
+			close(passed);
+		if (type == MSG_ASK)
+			on_ask(r, data, len);
+	}
+	if (n < 0)
+		r->ending = true;
+	watch_peer(r);
+}
+
+/* The monitor sends nothing; that it is there is all we need to know. */
+static void on_control(void *arg, int fd, unsigned events)
+{
+	struct resolver *r = arg;
+	unsigned type;
+	const void *data;
+	size_t len;
+	int passed, n;
+
+	(void)fd;
+	(void)events;
+	while ((n = chan_recv(r->control, &type, &data, &len, &passed)) > 0)
+		if (passed >= 0)
+			close(passed);
+	if (n < 0)
+		r->ending = true;
+}
+
+/* Said once for each change; status and metrics repeat it. */
+static void on_validation(void *arg)
+{
+	struct resolver *r = arg;
+	const char *why;
+
+	if (dns_validation(r->ctx->dns, &why) == DNS_VALIDATION_WORKS)
+		log_info(NULL, "DNSSEC validation works");
+	else
+		log_warn(NULL, "the DNS servers do not deliver DNSSEC (%s); "
+		    "answers are used without validation, and it is tried "
+		    "again", why);
+	send_status(r);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static int open_channels(struct resolver *r)
+{
+	buf_init(&r->message, ANSWER_MAX_PACKED);
+	r->control = chan_new(FD_CONTROL_CHANNEL, CONTROL_QUEUE_MAX);
+	r->peer = chan_new(FD_PEER, PEER_QUEUE_MAX);
+	if (!r->control || !r->peer)
+		return EX_OSERR;
+	log_set_sink(log_to_peer, r);
+	log_set_level(r->args.verbose ? LOG_DEBUG : LOG_INFO);
+	return EX_OK;
+}
+
+static int open_conf(struct resolver *r)
+{
+	struct conf_messages messages = { .n = 0 };
+	struct bundle *bundle;
+	struct buf err;
+
+	buf_init(&err, ERR_MAX);
+	bundle = bundle_open(FD_CONFIG, &err);
+	if (bundle)
+		r->conf = conf_load_bundle(r->args.config_file, bundle,
+		    &messages);
+	if (!bundle)
+		log_err(NULL, "configuration: %s", buf_str(&err));
+	/* The monitor has reported what is wrong in it, if anything. */
+	else if (!r->conf)
+		log_err(NULL, "the configuration was not accepted");
+	conf_messages_clear(&messages);
+	bundle_free(bundle);
+	buf_clear(&err);
+	return r->conf ? EX_OK : EX_CONFIG;
+}
+
+static const char *or_null(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+static uint32_t to_ms(int64_t seconds)
+{
+	return seconds < 1 ? 1000 : seconds > 86400 ? 86400000 :
+	    (uint32_t)seconds * 1000;
+}
+
+/* The files named here are opened now, never again. */
+static struct mtasts_ctx *make_ctx(const struct conf *c, bool validate,
+    char *err, size_t errsize)
+{
+	const char **servers = calloc(c->dns_servers.n + 1,
+	    sizeof(*servers));
+	struct mtasts_options o = {
+		.dns_servers = servers,
+		.dnssec = validate ? MTASTS_DNSSEC_VALIDATE :
+		    MTASTS_DNSSEC_OFF,
+		.trust_anchor = or_null(c->trust_anchor),
+		.dns_timeout_ms = to_ms(c->dns_timeout),
+		.ca_file = or_null(c->ca_file),
+		.proxy = or_null(c->proxy),
+		.https_timeout_ms = to_ms(c->https_timeout),
+		.max_size = (uint32_t)c->https_max_size,
+		.allow_private = c->allow_private,
+		.https_port = c->https_port,
+		.max_lookups = ASKER_LOOKUPS,
+	};
+	struct mtasts_ctx *ctx;
+
+	if (!servers) {
+		snprintf(err, errsize, "out of memory");
+		return NULL;
+	}
+	for (size_t i = 0; i < c->dns_servers.n; i++)
+		servers[i] = c->dns_servers.v[i];
+	ctx = mtasts_ctx_new(&o, err, errsize);
+	free(servers);
+	return ctx;
+}
+
+static int open_ctx(struct resolver *r)
+{
+	bool validate = r->conf->dnssec == DNSSEC_VALIDATE;
+	char err[ERR_MAX];
+
+	r->ctx = make_ctx(r->conf, validate, err, sizeof(err));
+	if (!r->ctx && validate) {
+		/* Mail must not wait for a trust anchor. */
+		log_err(NULL, "%s; going on without DNSSEC validation", err);
+		r->ctx = make_ctx(r->conf, false, err, sizeof(err));
+	}
+	if (!r->ctx) {
+		log_err(NULL, "cannot start: %s", err);
+		return EX_CONFIG;
+	}
+	dns_on_validation(r->ctx->dns, on_validation, r);
+	r->asker = asker_new(r->ctx, send_answer, r);
+	return r->asker ? EX_OK : EX_OSERR;
+}
+
+static int close_sandbox(struct resolver *r)
+{
+	struct buf err;
+
+	tzset();
+	if (!r->conf->sandbox)
+		return EX_OK;
+	buf_init(&err, ERR_MAX);
+	sandbox_enter(&r->sandbox, &err);
+	if (err.len)
+		log_warn(NULL, "sandbox: %sgoing on without that part",
+		    buf_str(&err));
+	buf_clear(&err);
+	return EX_OK;
+}
+
+static int open_watches(struct resolver *r)
+{
+	r->control_io = evio_new(r->ctx->loop, chan_fd(r->control),
+	    EVLOOP_READ, on_control, r);
+	r->peer_io = evio_new(r->ctx->loop, chan_fd(r->peer), EVLOOP_READ,
+	    on_peer, r);
+	if (!r->control_io || !r->peer_io)
+		return EX_OSERR;
+	watch_peer(r);
+	send_status(r);
+	return chan_send(r->control, MSG_READY, NULL, 0, -1) ? EX_OK :
+	    EX_UNAVAILABLE;
+}
+
+static void clean_up(struct resolver *r)
+{
+	log_set_sink(NULL, NULL);
+	evio_free(r->control_io);
+	evio_free(r->peer_io);
+	r->peer_io = NULL;
+	if (r->asker)
+		asker_free(r->asker);
+	else
+		mtasts_ctx_free(r->ctx);
+	chan_free(r->control);
+	chan_free(r->peer);
+	buf_clear(&r->message);
+	conf_unref(r->conf);
+}
+
+int resolver_main(int argc, char **argv)
+{
+	static int (*const steps[])(struct resolver *) = {
+		open_channels, open_conf, open_ctx, close_sandbox,
+		open_watches,
+	};
+	struct resolver r = { .ending = false };
+	int status = EX_OK;
+
+	prctl(PR_SET_NAME, "tlsmilterd");
+	signal(SIGPIPE, SIG_IGN);
+	if (!child_args_parse(argc, argv, &r.args))
+		return EX_USAGE;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		status = steps[i](&r);
+		if (status != EX_OK)
+			break;
+	}
+	while (status == EX_OK && !r.ending)
+		evloop_wait(r.ctx->loop, -1);
+	clean_up(&r);
+	return status;
+}
