@@ -124,14 +124,16 @@ static void set_check(struct change *c)
 }
 
 /* Daily, but for short policies well before they end: half way, or later
- * if the limit says so, up to three quarters (STS-C-06, STS-C-07). */
+ * if the limit says so, up to three quarters (STS-C-06, STS-C-07). A
+ * max_age of a few seconds does not make us fetch all the time. */
 static int64_t refetch_delay(const struct change *c)
 {
 	int64_t max_age = c->answer->max_age;
 	int64_t delay = at_most(DAY, max_age / 2);
+	int64_t least = at_most(c->limits->min_refresh,
+	    max_age - max_age / 4);
 
-	return at_least(delay,
-	    at_most(c->limits->min_refresh, max_age - max_age / 4));
+	return at_least(at_least(delay, least), CURRENT_DELIVERY);
 }
 
 static unsigned apply_found(struct change *c)
