@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <libmilter/mfapi.h>
+#include <stdint.h>
 #include <syslog.h>
 
 static const unsigned long steps = SMFIP_NR_CONN | SMFIP_NR_HELO |
