@@ -45,8 +45,9 @@ struct frontend {
  * still be in callbacks: nothing they use is freed. */
 static void leave(struct frontend *f, int status)
 {
-	if (f->services.learner)
-		learner_stop(f->services.learner);
+	struct learner *learner = atomic_exchange(&f->services.learner, NULL);
+
+	learner_stop(learner);
 	logring_flush(f->services.ring, FLUSH_MS);
 	_exit(status);
 }

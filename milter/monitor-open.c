@@ -166,7 +166,7 @@ static bool find_group(const char *name, gid_t *gid_r, struct buf *err)
 {
 	const struct group *gr;
 
-	if (!name) {
+	if (!name || !*name) {
 		*gid_r = (gid_t)-1;
 		return true;
 	}

@@ -29,7 +29,7 @@ struct services {
 	int64_t loaded;			/* wall clock, under conf_lock */
 
 	struct cache *cache;
-	struct learner *learner;
+	struct learner *_Atomic learner;	/* NULL: none, or stopped */
 	struct counters counters;
 	struct logring *ring;
 

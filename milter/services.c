@@ -51,7 +51,8 @@ void services_set_conf(struct services *s, struct conf *conf)
 	pthread_mutex_lock(&s->fuse_lock);
 	fuse_set(s->fuse, conf->fuse_after * 1000, conf->fuse_networks);
 	pthread_mutex_unlock(&s->fuse_lock);
-	learner_set_conf(s->learner, conf);
+	if (s->learner)
+		learner_set_conf(s->learner, conf_ref(conf));
 }
 
 bool services_reload(struct services *s, services_reload_fn *fn, void *arg)
