@@ -18,8 +18,10 @@ def main():
         done = subprocess.run(
             ["mandoc", "-T", "lint", "-W", "style", page], cwd=gate.ROOT,
             capture_output=True, text=True)
+        # Which pages this machine has installed says nothing about ours.
         offences += [line.replace("mandoc: ", "", 1)
-                     for line in done.stdout.splitlines()]
+                     for line in done.stdout.splitlines()
+                     if "referenced manual not found" not in line]
     gate.finish(offences, "manpages: %d pages" % len(pages))
 
 
