@@ -7,7 +7,7 @@
 #include "util/buf.h"
 #include "util/str.h"
 
-#define VERSION "v=TLSRPTv1"
+#define RPT_VERSION "v=TLSRPTv1"
 #define MAILBOX_MAX 320
 #define NAME_MAX_LEN 32
 
@@ -56,9 +56,9 @@ static bool next_part(struct span *rest, char separator, struct span *part_r)
 
 bool tlsrpt_is_candidate(const char *text, size_t len)
 {
-	size_t n = sizeof(VERSION) - 1;
+	size_t n = sizeof(RPT_VERSION) - 1;
 
-	if (len < n || memcmp(text, VERSION, n) != 0)
+	if (len < n || memcmp(text, RPT_VERSION, n) != 0)
 		return false;
 	while (n < len && is_blank(text[n]))
 		n++;
