@@ -13,7 +13,7 @@ def main():
              if re.search(r"\.[1-8](\.in)?$", f)]
     if not shutil.which("mandoc"):
         gate.tool_missing("mandoc")
-    offences = []
+    offences = [] if pages else ["man:1: no page at all"]
     for page in pages:
         done = subprocess.run(
             ["mandoc", "-T", "lint", "-W", "style", page], cwd=gate.ROOT,

@@ -12,6 +12,7 @@ import gate
 
 FILE_MAX = 1000
 FUNCTION_MAX = 100
+TEST_MAX = 150              # a test's table counts as its function
 CONDITIONALS_MAX = 3        # per 1000 lines
 WIDTH_MAX = 96              # columns; the aim is 80
 
@@ -61,9 +62,11 @@ def main():
                 offences.append("%s:%d: %d columns" % (path, number, width))
     lengths = []
     for path, number, name, length in functions(files):
+        limit = TEST_MAX
         if not path.startswith("tests" + os.sep):
             lengths.append(length)
-        if length > FUNCTION_MAX:
+            limit = FUNCTION_MAX
+        if length > limit:
             offences.append("%s:%d: %s() has %d lines" % (
                 path, number, name, length))
     if conditionals * 1000 > CONDITIONALS_MAX * total:
