@@ -23,7 +23,8 @@ struct cache_options {
 	bool readonly;
 };
 
-/* NULL with a sentence in err; *error_r tells damage from other trouble. */
+/* NULL with a sentence in err; *error_r tells damage from other trouble.
+ * Reading only, an absent volatile.mdb is an empty one. */
 struct cache *cache_open(const struct cache_options *o, struct buf *err,
     enum store_error *error_r);
 void cache_close(struct cache *c);
@@ -54,17 +55,23 @@ struct cache_cursor {
 enum store_error cache_walk_piece(struct cache *c, struct cache_cursor *at,
     cache_walk_fn *fn, void *arg);
 
-/* Writer: changes are collected between begin and commit. When the map is
+/*
+ * Writer: changes are collected between begin and commit. When a map is
  * four fifths full, put first evicts, least recently used first: expired
  * policies, then mode none and testing, then those unused for 30 days;
- * never an unexpired enforce policy in use (STS-C-12). */
+ * never an unexpired enforce policy in use (STS-C-12). If nothing may go,
+ * put refuses new domains from nine tenths on with STORE_FULL, which spoils
+ * nothing: what is known can still be renewed. After other errors commit
+ * fails for the file concerned, as util/store.h says.
+ */
 enum store_error cache_begin(struct cache *c);
 enum store_error cache_put(struct cache *c, const char *domain,
     const struct record *rec);
 enum store_error cache_delete(struct cache *c, const char *domain);
 enum store_error cache_commit(struct cache *c);
 void cache_abort(struct cache *c);
-/* One record, inside begin and commit: sees uncommitted changes. */
+/* One record, inside begin and commit: sees uncommitted changes, and lives
+ * until the next put or delete. */
 enum store_error cache_get_for_update(struct cache *c, const char *domain,
     struct record *rec_r);
 
