@@ -17,7 +17,12 @@
 
 struct fuse;
 
-/* Room for listeners is bounded (64); more share the last slot. */
+/* The most networks a limit can ask for; a larger one means this. */
+#define FUSE_NETWORKS_MAX 256
+
+/* Room for listeners is bounded (64); more share the last slot. networks 0
+ * is a fuse that never blows. listener may be NULL: not known. The time
+ * without TLS begins at now. NULL when out of memory. */
 struct fuse *fuse_new(int64_t after_ms, unsigned networks, int64_t now);
 void fuse_free(struct fuse *f);
 /* New limits at reload; what was seen is kept. */
