@@ -27,14 +27,36 @@ static void close_fd(int fd)
 
 /* ---- messages of the children ------------------------------------------ */
 
+/* The answer to an offer, or the news that the frontend serves. */
+static void on_ready(struct monitor *m, const void *data, size_t len)
+{
+	struct unpack u;
+	uint32_t number;
+
+	unpack_init(&u, data, len);
+	number = len ? unpack_u32(&u) : 0;
+	if (!unpack_ok(&u))
+		return;
+	if (number) {
+		reload_accepted(m, number);
+		return;
+	}
+	m->frontend.serving = true;
+	monitor_ready(m);
+	reload_resume(m);
+}
+
 static void on_refused(struct monitor *m, const void *data, size_t len)
 {
 	struct unpack u;
+	uint32_t number;
 	const char *why;
 
 	unpack_init(&u, data, len);
+	number = unpack_u32(&u);
 	why = unpack_str(&u);
-	reload_refused(m, unpack_ok(&u) ? why : "refused by the frontend");
+	if (unpack_ok(&u))
+		reload_refused(m, number, why);
 }
 
 static void on_frontend_message(void *arg, unsigned type, const void *data,
@@ -43,10 +65,8 @@ static void on_frontend_message(void *arg, unsigned type, const void *data,
 	struct monitor *m = ((struct child *)arg)->monitor;
 
 	close_fd(passfd);
-	if (type == MSG_READY && m->reload.state == RELOAD_OFFERED)
-		reload_accepted(m);
-	else if (type == MSG_READY)
-		monitor_ready(m);
+	if (type == MSG_READY)
+		on_ready(m, data, len);
 	else if (type == MSG_REFUSED)
 		on_refused(m, data, len);
 	else if (type == MSG_RELOAD)
@@ -104,6 +124,7 @@ static bool spawn(struct child *c, const char *title,
 	fds[1] = (struct child_fd){ m->bundle_fd, FD_CONFIG };
 	c->pid = child_spawn(title, &args, fds, fds_n, &err);
 	c->started = clock_mono_ms();
+	c->serving = false;
 	close(pair[1]);
 	if (c->pid < 0) {
 		log_err("monitor", "%s: %s", c->name, buf_str(&err));
@@ -136,8 +157,7 @@ static void start_resolver(struct monitor *m, int peer_fd)
 		restart_later(&m->resolver, 0);
 }
 
-/* Start the frontend, and the resolver with it unless its own restart is
- * still to wait. Without the other end the frontend lives on its cache. */
+/* Start the frontend and the resolver with it. */
 static void start_frontend(struct monitor *m)
 {
 	struct child_fd fds[6] = {
@@ -158,7 +178,7 @@ static void start_frontend(struct monitor *m)
 	close(pair[0]);
 	if (!started)
 		restart_later(&m->frontend, 0);
-	else if (!m->resolver.pid)
+	else
 		start_resolver(m, pair[1]);
 	close(pair[1]);
 }
@@ -235,8 +255,7 @@ static void frontend_ended(struct monitor *m, pid_t pid, int64_t lived,
     int status)
 {
 	retire(&m->resolver);
-	if (m->reload.state == RELOAD_OFFERED)
-		reload_refused(m, "the frontend ended");
+	reload_frontend_ended(m);
 	if (m->stopping)
 		return;
 	if (is_hopeless(m, status)) {

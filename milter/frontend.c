@@ -54,15 +54,18 @@ static void leave(struct frontend *f, int status)
 
 /* ---- the monitor's messages -------------------------------------------- */
 
-static void refuse(struct frontend *f, const char *why)
+/* Answer the offer of that number: accept it, or say why not. */
+static void answer_offer(struct frontend *f, uint32_t number, const char *why)
 {
 	struct buf msg;
 
-	buf_init(&msg, 70000);
-	pack_str(&msg, why);
+	buf_init(&msg, ERR_MAX + 100);
+	pack_u32(&msg, number);
+	if (why)
+		pack_str(&msg, why);
 	if (!msg.failed)
-		wire_send(f->services.monitor, MSG_REFUSED, msg.data, msg.len,
-		    -1);
+		wire_send(f->services.monitor, why ? MSG_REFUSED : MSG_READY,
+		    msg.data, msg.len, -1);
 	buf_clear(&msg);
 }
 
@@ -99,11 +102,12 @@ static void on_config(struct frontend *f, const void *data, size_t len,
 	struct unpack u;
 	struct buf err;
 	const char *path;
+	uint32_t number;
 
 	unpack_init(&u, data, len);
+	number = unpack_u32(&u);
 	path = unpack_str(&u);
 	if (!unpack_ok(&u) || fd < 0) {
-		refuse(f, "the frontend did not understand the monitor");
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -111,10 +115,7 @@ static void on_config(struct frontend *f, const void *data, size_t len,
 	buf_init(&err, ERR_MAX);
 	conf_unref(f->offered);
 	f->offered = compile(*path ? path : NULL, fd, &err);
-	if (f->offered)
-		wire_send(f->services.monitor, MSG_READY, NULL, 0, -1);
-	else
-		refuse(f, buf_str(&err));
+	answer_offer(f, number, f->offered ? NULL : buf_str(&err));
 	buf_clear(&err);
 }
 

@@ -35,6 +35,7 @@ struct child {
 	struct monitor *monitor;
 	const char *name;	/* for messages */
 	pid_t pid;		/* 0: none runs */
+	bool serving;		/* it has said so */
 	struct wire *wire;
 	int64_t started;	/* monotonic ms */
 	int64_t delay;		/* the last one before a restart */
@@ -45,8 +46,10 @@ enum reload_state { RELOAD_IDLE, RELOAD_OFFERED };
 
 struct reload {
 	enum reload_state state;
+	uint32_t number;	/* of the last offer */
 	bool asked;		/* by the frontend, which wants to be told */
-	bool again;		/* another was wanted meanwhile */
+	bool again;		/* another was wanted meanwhile, */
+	bool again_asked;	/* … by the frontend */
 	struct conf *conf;	/* offered, not in force */
 	int bundle_fd;
 	struct buf messages;	/* for whoever asked */
@@ -130,8 +133,14 @@ void monitor_check_stopped(struct monitor *m);
 bool reload_init(struct monitor *m);
 void reload_clear(struct monitor *m);
 void reload_start(struct monitor *m, bool asked);
-void reload_accepted(struct monitor *m);
-void reload_refused(struct monitor *m, const char *why);
+
+/* The frontend has started to serve: do what had to wait for that. */
+void reload_resume(struct monitor *m);
+
+/* The frontend's answers to the offer of that number. */
+void reload_accepted(struct monitor *m, uint32_t number);
+void reload_refused(struct monitor *m, uint32_t number, const char *why);
+void reload_frontend_ended(struct monitor *m);
 
 /* ---- damage.c ---------------------------------------------------------- */
 

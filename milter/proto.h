@@ -19,7 +19,8 @@ enum {
 
 /* monitor → child */
 enum {
-	MSG_CONFIG = 32,	/* string: path; memfd: a sealed bundle */
+	MSG_CONFIG = 32,	/* u32: number of the offer, string: path;
+				 * memfd: a sealed bundle */
 	MSG_COMMIT,		/* use the configuration sent last */
 	MSG_RESOLVER_FD,	/* memfd is the frontend's end of a new pair */
 	MSG_DRAIN,		/* stop taking connections, flush, exit */
@@ -27,8 +28,9 @@ enum {
 
 /* child → monitor */
 enum {
-	MSG_READY = 48,		/* started, or MSG_CONFIG parsed */
-	MSG_REFUSED,		/* string: why MSG_CONFIG was not accepted */
+	MSG_READY = 48,		/* u32: MSG_CONFIG of that number is good;
+				 * 0 or nothing: started */
+	MSG_REFUSED,		/* u32: number, string: why not */
 	MSG_RELOAD,		/* frontend: `tlsmilter reload` was asked */
 };
 

@@ -39,7 +39,6 @@ static void answer(struct monitor *m, bool ok)
 static void finish(struct monitor *m, bool ok)
 {
 	struct reload *r = &m->reload;
-	bool again = r->again;
 
 	if (ok)
 		log_notice("monitor", "configuration reloaded");
@@ -56,11 +55,10 @@ static void finish(struct monitor *m, bool ok)
 		close(r->bundle_fd);
 	r->conf = NULL;
 	r->bundle_fd = -1;
-	r->asked = r->again = false;
+	r->asked = false;
 	r->state = RELOAD_IDLE;
 	buf_reset(&r->messages);
-	if (again)
-		reload_start(m, false);
+	reload_resume(m);
 }
 
 static void fail(struct monitor *m, const char *why)
@@ -95,15 +93,28 @@ static void commit(struct monitor *m)
 	finish(m, true);
 }
 
-void reload_accepted(struct monitor *m)
+/* True when an answer is about what is on offer now. */
+static bool is_offered(const struct monitor *m, uint32_t number)
 {
-	commit(m);
+	return m->reload.state == RELOAD_OFFERED && number == m->reload.number;
 }
 
-void reload_refused(struct monitor *m, const char *why)
+void reload_accepted(struct monitor *m, uint32_t number)
+{
+	if (is_offered(m, number))
+		commit(m);
+}
+
+void reload_refused(struct monitor *m, uint32_t number, const char *why)
+{
+	if (is_offered(m, number))
+		fail(m, why);
+}
+
+void reload_frontend_ended(struct monitor *m)
 {
 	if (m->reload.state == RELOAD_OFFERED)
-		fail(m, why);
+		fail(m, "the frontend ended");
 }
 
 static void on_limit(void *arg)
@@ -155,11 +166,14 @@ static void offer(struct monitor *m)
 	struct buf msg;
 	bool sent;
 
-	if (!m->frontend.wire || !m->ready) {
+	if (!m->frontend.wire) {
 		commit(m);
 		return;
 	}
+	if (++m->reload.number == 0)
+		m->reload.number = 1;
 	buf_init(&msg, 5000);
+	pack_u32(&msg, m->reload.number);
 	pack_str(&msg, m->config_file ? m->config_file : "");
 	sent = !msg.failed && wire_send(m->frontend.wire, MSG_CONFIG,
 	    msg.data, msg.len, m->reload.bundle_fd);
@@ -172,14 +186,34 @@ static void offer(struct monitor *m)
 	loop_timer_set(m->reload.limit, LIMIT_MS);
 }
 
+/* A frontend that has just been started reads what was in force then;
+ * it must be heard before it is offered anything else. */
+static bool is_busy(const struct monitor *m)
+{
+	return m->reload.state != RELOAD_IDLE ||
+	    (m->frontend.wire && !m->frontend.serving);
+}
+
+void reload_resume(struct monitor *m)
+{
+	struct reload *r = &m->reload;
+	bool asked = r->again_asked;
+
+	if (!r->again || is_busy(m))
+		return;
+	r->again = r->again_asked = false;
+	reload_start(m, asked);
+}
+
 void reload_start(struct monitor *m, bool asked)
 {
 	struct reload *r = &m->reload;
 
 	if (m->stopping)
 		return;
-	if (r->state != RELOAD_IDLE) {
+	if (is_busy(m)) {
 		r->again = true;
+		r->again_asked |= asked;
 		return;
 	}
 	log_notice("monitor", "reloading %s", m->config_file ?
