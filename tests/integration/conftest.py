@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fixtures: the private world, its log, and servers made on demand."""
+import itertools
 import os
 import sys
 
@@ -14,6 +15,7 @@ from rig.logs import Syslog  # noqa: E402
 from rig.world import World  # noqa: E402
 
 RIG_DIR = os.environ.get("RIG_DIR")
+FOLDERS = itertools.count(1)
 
 
 def pytest_sessionstart(session):
@@ -47,8 +49,9 @@ def world(_world):
 @pytest.fixture
 def folder(request):
     """A folder of the test that every user may enter."""
-    path = os.path.join(RIG_DIR, "t-" + "".join(
-        c if c.isalnum() else "-" for c in request.node.name))
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    # Short: a unix socket's path has room for 107 bytes.
+    path = os.path.join(RIG_DIR, "t%d-%s" % (next(FOLDERS), name[5:25]))
     os.makedirs(path)
     return path
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from rig.wait import until
+from rig.wait import LIMIT, until
 
 BUILD = os.environ.get("TLSMILTER_BUILD", ".")
 
@@ -168,10 +168,11 @@ class Daemon:
         return children_of(self.process.pid)
 
     def child(self, role):
-        """The pid of the child whose command line holds `role`
-        ("frontend", "resolver"); None if there is none now."""
+        """The pid of the child whose title is `role` ("frontend",
+        "resolver"); None if there is none now."""
+        title = "tlsmilterd: " + role
         return next((pid for pid, line in self.children().items()
-                     if role in line), None)
+                     if line.startswith(title)), None)
 
     # ---- its log --------------------------------------------------------
 
@@ -183,6 +184,21 @@ class Daemon:
         return self.syslog.wait(
             pattern, "tlsmilterd", self.mark if since is None else since,
             count)
+
+    # ---- its control socket ---------------------------------------------
+
+    def ask(self, command, **arguments):
+        """One request on the control socket; the first line of the answer."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(LIMIT)
+            sock.connect(self.control)
+            sock.sendall(json.dumps(dict(arguments, command=command))
+                         .encode() + b"\n")
+            return json.loads(sock.makefile().readline())
+
+    def status(self):
+        """The `status` object."""
+        return self.ask("status")["status"]
 
     # ---- the tool -------------------------------------------------------
 
