@@ -3,9 +3,10 @@
  * line - the audit line: who, what, why, in key=value (design §6.8).
  *
  * `QUEUEID: action=… would=… rule=… tls=… cipher=… bits=… client=… helo=…
- * from=… to=… policy=… reason=… source=…`. Before a queue id exists:
- * `NOQUEUE: client=ip:port …`. Peer text is quoted and cleaned; the order
- * and the names are stable.
+ * from=… to=… policy=… reason=… source=…`. Before a queue id exists
+ * the line begins with NOQUEUE and has client=ip:port. Peer text is quoted
+ * and cleaned; the order and the names are stable, and what there is
+ * nothing to say about is "-".
  */
 #ifndef TM_AUDIT_LINE_H
 #define TM_AUDIT_LINE_H
@@ -14,6 +15,9 @@
 
 struct buf;
 
+/* The longest line audit_format() writes, whatever it is given. */
+#define AUDIT_LINE_MAX 2000
+
 struct audit {
 	const char *queue_id;	/* NULL: NOQUEUE */
 	const struct session_facts *session;
@@ -21,8 +25,8 @@ struct audit {
 	const char *to;		/* NULL: not about one recipient */
 	unsigned recipients;	/* accepted ones; shown as nrcpt= if to is
 				 * NULL */
-	const char *to_domain;
-	struct promise to_promise;
+	const char *to_domain;	/* policy= is shown with it, or when */
+	struct promise to_promise;	/* this is known */
 	const struct verdict *verdict;
 	unsigned forged;	/* header fields removed; shown if not 0 */
 	const char *source;	/* "milter", "policy", "explain" */
