@@ -252,15 +252,15 @@ static void sort_hosted(struct loader *l, const struct conf_text *t)
 {
 	const struct option *o = option_find("", "hosted_domains");
 	struct conf *c = l->conf;
-	size_t n = 0;
+	size_t n = 1;
 
 	if (!c->hosted_n)
 		return;
 	qsort(c->hosted, c->hosted_n, sizeof(*c->hosted), by_domain);
-	for (size_t i = 0; i < c->hosted_n; i++) {
+	for (size_t i = 1; i < c->hosted_n; i++) {
 		struct hosted *h = &c->hosted[i], *last = &c->hosted[n - 1];
 
-		if (n == 0 || strcmp(last->domain, h->domain) != 0) {
+		if (strcmp(last->domain, h->domain) != 0) {
 			c->hosted[n++] = *h;
 			continue;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Print the option table, tab-separated, for tests/gates/options-man. */
+/* Print the option table, tab-separated, for tests/gates/options.py. */
 #include "config.h"
 
 #include "conf/options.h"

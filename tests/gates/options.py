@@ -1,15 +1,14 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Compare the option table with tlsmilter.conf(5), both ways: every option
 has an entry with its type and default, and every entry has an option."""
 
-import os
 import re
 import subprocess
-import sys
 
-SRCDIR = os.environ.get("srcdir", ".")
-MAN = os.path.join(SRCDIR, "man", "tlsmilter.conf.5")
+import gate
+
+MAN = "man/tlsmilter.conf.5"
 SECTION = re.compile(r"\.Sh (?:SECTION (\w+)|(OPTIONS OUTSIDE OF SECTIONS)"
                      r"|(NOT BUILT YET)|.*)$")
 ENTRY = re.compile(r"\.It Cm (\w+) = Ar (\w+)$")
@@ -35,23 +34,22 @@ def manual():
     text."""
     built, later = {}, set()
     section, entry = None, None
-    with open(MAN) as file:
-        for line in file.read().splitlines():
-            head = SECTION.match(line)
-            if head:
-                section = head[1] or ("" if head[2] else None)
-                section = "later" if head[3] else section
-                entry = None
-            if section == "later" and LATER.match(line):
-                first, second = LATER.match(line).groups()
-                later.add((first, second) if second else ("", first))
-            elif section is not None and ENTRY.match(line):
-                name, kind = ENTRY.match(line).groups()
-                entry = section, name
-                built[entry] = (kind, "")
-            elif entry:
-                kind, text = built[entry]
-                built[entry] = (kind, text + line + "\n")
+    for _, line in gate.lines(MAN):
+        head = SECTION.match(line)
+        if head:
+            section = head[1] or ("" if head[2] else None)
+            section = "later" if head[3] else section
+            entry = None
+        if section == "later" and LATER.match(line):
+            first, second = LATER.match(line).groups()
+            later.add((first, second) if second else ("", first))
+        elif section is not None and ENTRY.match(line):
+            name, kind = ENTRY.match(line).groups()
+            entry = section, name
+            built[entry] = (kind, "")
+        elif entry:
+            kind, text = built[entry]
+            built[entry] = (kind, text + line + "\n")
     return built, later
 
 
@@ -83,10 +81,9 @@ def differences():
 
 
 def main():
-    found = list(differences())
-    for line in found:
-        print("options-man: " + line, file=sys.stderr)
-    return 1 if found else 0
+    found = ["%s:1: %s" % (MAN, text) for text in differences()]
+    gate.finish(found, "options: %d built, %d not yet" % tuple(
+        len(part) for part in table()))
 
 
-sys.exit(main())
+main()
