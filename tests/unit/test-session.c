@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session's events in every order an MTA may send them, with the macros
+ * as Postfix and Sendmail fill them. The services are the test's own; rules
+ * and configuration are the real ones.
+ */
+#include "config.h"
+
+#include "milter/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "milter/learner.h"
+#include "milter/services.h"
+#include "tests/unit/unit.h"
+#include "util/log.h"
+
+/* ---- the services ------------------------------------------------------ */
+
+static struct {
+	struct conf *conf;
+	struct counters counters;
+	unsigned wanted;
+	unsigned fuse_tls, fuse_plain;
+	bool blown;
+	struct buf log;
+} fake;
+
+struct conf *services_conf(struct services *s)
+{
+	(void)s;
+	return conf_ref(fake.conf);
+}
+
+struct cache *services_cache(struct services *s)
+{
+	(void)s;
+	return NULL;
+}
+
+struct learner *services_learner(struct services *s)
+{
+	(void)s;
+	return NULL;
+}
+
+struct counters *services_counters(struct services *s)
+{
+	(void)s;
+	return &fake.counters;
+}
+
+void services_fuse_saw(struct services *s, const char *listener,
+    const struct netaddr *client, bool tls)
+{
+	(void)s;
+	(void)listener;
+	(void)client;
+	if (tls)
+		fake.fuse_tls++;
+	else
+		fake.fuse_plain++;
+}
+
+bool services_fuse_blown(struct services *s, const char *listener)
+{
+	(void)s;
+	(void)listener;
+	return fake.blown;
+}
+
+void learner_want(struct learner *l, const char *domain,
+    enum ask_class class)
+{
+	(void)l;
+	(void)domain;
+	(void)class;
+	fake.wanted++;
+}
+
+int64_t learner_waiting_since(struct learner *l, const char *domain,
+    int64_t now)
+{
+	(void)l;
+	(void)domain;
+	(void)now;
+	return 0;
+}
+
+static void log_sink(void *arg, int priority, const char *line, size_t len)
+{
+	(void)arg;
+	(void)priority;
+	buf_add(&fake.log, line, len);
+	buf_addc(&fake.log, '\n');
+}
+
+/* ---- a scripted MTA ---------------------------------------------------- */
+
+#define MACROS_MAX 16
+
+struct mta {
+	struct session *session;
+	const char *names[MACROS_MAX], *values[MACROS_MAX];
+	struct session_macros macros;
+	struct reply reply;
+	struct session_edits edits;
+};
+
+static const char *mta_get(void *arg, const char *name)
+{
+	struct mta *mta = arg;
+
+	for (size_t i = 0; i < MACROS_MAX && mta->names[i]; i++)
+		if (strcmp(mta->names[i], name) == 0)
+			return mta->values[i];
+	return NULL;
+}
+
+static void mta_set(struct mta *mta, const char *name, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < MACROS_MAX && mta->names[i]; i++)
+		if (strcmp(mta->names[i], name) == 0)
+			break;
+	CU_ASSERT_FATAL(i < MACROS_MAX);
+	mta->names[i] = name;
+	mta->values[i] = value;
+}
+
+static void load(const char *text)
+{
+	struct conf_messages messages = { 0 };
+	struct bundle *bundle = bundle_new();
+
+	conf_unref(fake.conf);
+	buf_clear(&fake.log);
+	memset(&fake, 0, sizeof(fake));
+	buf_init(&fake.log, 65536);
+	log_set_sink(log_sink, NULL);
+	bundle_add_text(bundle, "test.conf", text, strlen(text));
+	fake.conf = conf_load_bundle("test.conf", bundle, &messages);
+	for (size_t i = 0; !fake.conf && i < messages.n; i++)
+		fprintf(stderr, "%s\n", messages.v[i].text);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fake.conf);
+	conf_messages_clear(&messages);
+	bundle_free(bundle);
+}
+
+static void connect_from(struct mta *mta, const char *address, int port,
+    bool symlist)
+{
+	struct session_abilities can = { symlist, true, true, true };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+
+	*mta = (struct mta){ 0 };
+	mta->macros = (struct session_macros){ mta_get, mta };
+	mta_set(mta, "j", "mx.ours.example");
+	mta_set(mta, "v", "Postfix 3.7.11");
+	mta_set(mta, "{daemon_name}", "mx.ours.example");
+	mta_set(mta, "{daemon_port}", port ? "25" : "0");
+	mta->session = session_new((struct services *)&fake, &can);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mta->session);
+	sin.sin_port = htons((uint16_t)port);
+	inet_pton(AF_INET, address, &sin.sin_addr);
+	session_connect(mta->session, "[x]", (struct sockaddr *)&sin,
+	    &mta->macros);
+}
+
+static enum session_answer mail(struct mta *mta, const char *from,
+    const char *parameter)
+{
+	char *argv[] = { strdup(from), parameter ? strdup(parameter) : NULL,
+		NULL };
+	enum session_answer a = session_mail(mta->session, argv, &mta->macros);
+
+	free(argv[0]);
+	free(argv[1]);
+	return a;
+}
+
+static enum session_answer rcpt(struct mta *mta, const char *to)
+{
+	char *argv[] = { strdup(to), NULL };
+	enum session_answer a = session_rcpt(mta->session, argv, &mta->macros,
+	    &mta->reply);
+
+	free(argv[0]);
+	return a;
+}
+
+static enum session_answer eom(struct mta *mta)
+{
+	mta_set(mta, "i", "4ABCDEF");
+	session_data(mta->session, &mta->macros);
+	return session_eom(mta->session, &mta->macros, &mta->reply,
+	    &mta->edits);
+}
+
+static void use_tls(struct mta *mta)
+{
+	mta_set(mta, "{tls_version}", "TLSv1.3");
+	mta_set(mta, "{cipher}", "TLS_AES_256_GCM_SHA384");
+	mta_set(mta, "{cipher_bits}", "256");
+}
+
+static void quit(struct mta *mta)
+{
+	session_free(mta->session);
+	mta->session = NULL;
+}
+
+#define OURS "hosted_domains = {\"ours.example=enforce\"}\n" \
+	"mode = enforce\nauthserv_id = \"mx.ours.example\"\n"
+#define REJECT_RULE OURS "rule \"our promise\" { to_policy = enforce " \
+	"require = tls action = reject }\n"
+
+/* ---- tests ------------------------------------------------------------- */
+
+static void plaintext_is_refused_at_rcpt_only(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	session_helo(mta.session, "client.example", &mta.macros);
+	CU_ASSERT_EQUAL(mail(&mta, "<a@client.example>", NULL),
+	    SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_REJECT);
+	CU_ASSERT_STRING_EQUAL(mta.reply.code, "550");
+	CU_ASSERT_STRING_EQUAL(mta.reply.xcode, "5.7.10");
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@others.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(fake.counters.recipients[ACTION_REJECT], 1);
+	CU_ASSERT_EQUAL(fake.counters.recipients[ACTION_ACCEPT], 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "action=reject"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log),
+	    "4ABCDEF: action=accept"));
+	quit(&mta);
+}
+
+/* PF-MI-03: EHLO, STARTTLS, MAIL; the macros come at MAIL. */
+static void tls_without_second_ehlo_is_seen(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	session_helo(mta.session, "client.example", &mta.macros);
+	session_abort(mta.session);
+	use_tls(&mta);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(fake.fuse_tls, 1);
+	quit(&mta);
+}
+
+/* Without a symlist the macros come at HELO only, and stay for the session. */
+static void tls_at_helo_is_latched(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, false);
+	use_tls(&mta);
+	session_helo(mta.session, "client.example", &mta.macros);
+	mta_set(&mta, "{tls_version}", NULL);
+	for (int i = 0; i < 2; i++) {
+		mail(&mta, "<a@client.example>", NULL);
+		CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"),
+		    SESSION_CONTINUE);
+		CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	}
+	CU_ASSERT_EQUAL(fake.counters.by_tls[TLS_ENCRYPTED], 2);
+	quit(&mta);
+}
+
+static void unknown_tls_is_not_punished(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, false);
+	session_helo(mta.session, "client.example", &mta.macros);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(fake.counters.by_tls[TLS_UNKNOWN], 1);
+	quit(&mta);
+
+	load(REJECT_RULE "listener \"proxied\" { match = {\"25\"} "
+	    "tls = unknown }\n");
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(fake.fuse_plain, 0);
+	quit(&mta);
+}
+
+/* PF-MI-01: a refusal would leave the mail stuck in the queue. */
+static void non_smtp_mail_passes(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE "exempt { client = {} }\n");
+	connect_from(&mta, "127.0.0.1", 0, true);
+	session_helo(mta.session, "localhost", &mta.macros);
+	mail(&mta, "root@ours.example", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "b@ours.example"), SESSION_CONTINUE);
+	session_header(mta.session, "X-TLS-Policy", "forged");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(mta.edits.deletes_n, 0);
+	quit(&mta);
+}
+
+static void events_may_be_missing_or_doubled(void)
+{
+	struct session_abilities can = { 0 };
+	struct mta mta;
+
+	load(REJECT_RULE);
+	session_abort(NULL);
+	session_free(NULL);
+	session_free(session_new((struct services *)&fake, &can));
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	session_abort(mta.session);
+	session_abort(mta.session);
+	session_header(mta.session, "X-TLS-Policy", "early");
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_TROUBLE);
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	mail(&mta, "<a@client.example>", NULL);
+	mail(&mta, "<>", "SIZE=5");
+	rcpt(&mta, "<b@ours.example>");
+	session_abort(mta.session);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_TROUBLE);
+	quit(&mta);
+}
+
+/* Sendmail names the subject of a certificate it did not verify. */
+static void unverified_certificates_do_not_count(void)
+{
+	static const struct {
+		const char *label, *mta, *verify, *subject;
+		enum session_answer want;
+	} cases[] = {
+		{ "Postfix, trusted", "Postfix 3.7.11", NULL, "sender.example",
+		    SESSION_CONTINUE },
+		{ "Postfix, none: unavailable", "Postfix 3.7.11", NULL, NULL,
+		    SESSION_CONTINUE },
+		{ "Sendmail OK", "8.17.1.9", "OK", "/CN=sender.example",
+		    SESSION_CONTINUE },
+		{ "Sendmail FAIL with a subject", "8.17.1.9", "FAIL",
+		    "/CN=sender.example", SESSION_REJECT },
+		{ "Sendmail NO", "8.17.1.9", "NO", "", SESSION_REJECT },
+		{ "Sendmail NOT: unavailable", "8.17.1.9", "NOT", "",
+		    SESSION_CONTINUE },
+	};
+
+	load(OURS "rule \"c\" { to = \"ours.example\" require = verified "
+	    "action = reject }\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mta mta;
+
+		connect_from(&mta, "192.0.2.1", 4711, true);
+		mta_set(&mta, "v", cases[i].mta);
+		session_connect(mta.session, "[x]", (struct sockaddr *)
+		    &(struct sockaddr_in){ .sin_family = AF_INET,
+		    .sin_addr.s_addr = htonl(0xc0000201), .sin_port = 9 },
+		    &mta.macros);
+		use_tls(&mta);
+		mta_set(&mta, "{verify}", cases[i].verify);
+		mta_set(&mta, "{cert_subject}", cases[i].subject);
+		mail(&mta, "<a@client.example>", NULL);
+		CHECK_CASE(cases[i].label,
+		    rcpt(&mta, "<b@ours.example>") == cases[i].want);
+		quit(&mta);
+	}
+}
+
+/* AR-10: counted per name, deleted from the highest index down. */
+static void forged_fields_are_deleted_from_the_last(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	use_tls(&mta);
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@ours.example>");
+	session_header(mta.session, "Authentication-Results",
+	    "mx.ours.example; x-tls=pass");
+	session_header(mta.session, "authentication-results",
+	    "mx.ours.example; dkim=pass");
+	session_header(mta.session, "X-TLS-Policy", "ok");
+	session_header(mta.session, "AUTHENTICATION-RESULTS",
+	    "mx.ours.example; x-tls=pass");
+	session_header(mta.session, "Authentication-Results",
+	    "other.example; x-tls=pass");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL_FATAL(mta.edits.deletes_n, 3);
+	CU_ASSERT(mta.edits.deletes[0].field == FIELD_AR &&
+	    mta.edits.deletes[0].index == 3);
+	CU_ASSERT(mta.edits.deletes[1].field == FIELD_TAG &&
+	    mta.edits.deletes[1].index == 1);
+	CU_ASSERT(mta.edits.deletes[2].field == FIELD_AR &&
+	    mta.edits.deletes[2].index == 1);
+	CU_ASSERT_PTR_NULL(mta.edits.ar);
+	CU_ASSERT_EQUAL(fake.counters.forged, 3);
+	quit(&mta);
+}
+
+static void more_forgeries_than_we_can_hold_defer(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	use_tls(&mta);
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@ours.example>");
+	for (int i = 0; i < 20001; i++)
+		session_header(mta.session, "X-TLS-Policy", "x");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_DEFER);
+	CU_ASSERT_STRING_EQUAL(mta.reply.code, "451");
+	quit(&mta);
+}
+
+static void observing_touches_nothing(void)
+{
+	struct mta mta;
+
+	load("mode = observe\nhosted_domains = {\"ours.example=enforce\"}\n"
+	    "authentication_results = all\n"
+	    "rule \"r\" { to_policy = enforce require = tls "
+	    "action = reject }\n"
+	    "rule \"t\" { to = \"ours.example\" require = tls "
+	    "action = tag }\n");
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	session_header(mta.session, "X-TLS-Policy", "x");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(mta.edits.deletes_n, 0);
+	CU_ASSERT_PTR_NULL(mta.edits.ar);
+	CU_ASSERT_PTR_NULL(mta.edits.tag);
+	CU_ASSERT_PTR_NULL(mta.edits.quarantine);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "would=reject"));
+	quit(&mta);
+}
+
+/* Message-level actions come from accepted recipients; the most severe. */
+static void the_message_gets_the_worst_of_the_accepted(void)
+{
+	struct mta mta;
+
+	load(OURS
+	    "rule \"tag\" { to = \"t@ours.example\" require = tls "
+	    "action = tag }\n"
+	    "rule \"hold\" { to = \"h@ours.example\" require = tls "
+	    "action = quarantine }\n"
+	    "rule \"no\" { to = \"r@ours.example\" require = tls "
+	    "action = reject }\n");
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<x@ours.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<t@ours.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<r@ours.example>"), SESSION_REJECT);
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mta.edits.tag);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mta.edits.ar);
+	CU_ASSERT_PTR_NULL(mta.edits.quarantine);
+	CU_ASSERT_PTR_NULL(strstr(mta.edits.tag, "@"));
+
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<t@ours.example>");
+	rcpt(&mta, "<h@ours.example>");
+	rcpt(&mta, "<t@ours.example>");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_PTR_NOT_NULL(mta.edits.quarantine);
+	CU_ASSERT_EQUAL(fake.counters.held, 1);
+	quit(&mta);
+}
+
+static void the_configuration_is_pinned_at_mail(void)
+{
+	struct conf *before;
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	before = conf_ref(fake.conf);
+	load(OURS "rule \"none\" { to = \"ours.example\" require = none }\n");
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_REJECT);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	conf_unref(before);
+	quit(&mta);
+}
+
+static void relays_are_never_refused(void)
+{
+	struct mta mta;
+
+	load(OURS "relays = {\"192.0.2.0/28\"}\n"
+	    "rule \"all\" { to = \"ours.example\" require = tls "
+	    "action = reject }\n");
+	connect_from(&mta, "192.0.2.3", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
+	session_header(mta.session, "X-TLS-Policy", "x");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(mta.edits.deletes_n, 0);
+	CU_ASSERT_EQUAL(fake.fuse_plain, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "would=reject"));
+	quit(&mta);
+}
+
+static void the_fuse_softens_a_refusal(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	fake.blown = true;
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_DEFER);
+	CU_ASSERT_STRING_EQUAL(mta.reply.code, "451");
+	CU_ASSERT_STRING_EQUAL(mta.reply.xcode, "4.7.10");
+	CU_ASSERT_EQUAL(fake.fuse_plain, 1);
+	quit(&mta);
+}
+
+static void an_mta_that_cannot_be_edited_gets_a_deferral(void)
+{
+	struct session_abilities can = { .symlist = true };
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	quit(&mta);
+	mta.session = session_new((struct services *)&fake, &can);
+	session_connect(mta.session, "[x]", (struct sockaddr *)
+	    &(struct sockaddr_in){ .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(0xc0000201), .sin_port = 9 },
+	    &mta.macros);
+	use_tls(&mta);
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@ours.example>");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@ours.example>");
+	session_header(mta.session, "X-TLS-Policy", "x");
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_DEFER);
+	quit(&mta);
+}
+
+static void clean_up(void)
+{
+	conf_unref(fake.conf);
+	fake.conf = NULL;
+	buf_clear(&fake.log);
+}
+
+static const struct unit_test tests[] = {
+	{ "plaintext is refused at RCPT only",
+	    plaintext_is_refused_at_rcpt_only },
+	{ "TLS without a second EHLO is seen (PF-MI-03)",
+	    tls_without_second_ehlo_is_seen },
+	{ "TLS at HELO is latched", tls_at_helo_is_latched },
+	{ "unknown TLS is not punished", unknown_tls_is_not_punished },
+	{ "non-SMTP mail passes (PF-MI-01)", non_smtp_mail_passes },
+	{ "events may be missing or doubled (PF-MI-05)",
+	    events_may_be_missing_or_doubled },
+	{ "unverified certificates do not count (PF-MI-16)",
+	    unverified_certificates_do_not_count },
+	{ "forged fields are deleted from the last (AR-10)",
+	    forged_fields_are_deleted_from_the_last },
+	{ "more forgeries than we can hold defer",
+	    more_forgeries_than_we_can_hold_defer },
+	{ "observing touches nothing", observing_touches_nothing },
+	{ "the message gets the worst of the accepted",
+	    the_message_gets_the_worst_of_the_accepted },
+	{ "the configuration is pinned at MAIL",
+	    the_configuration_is_pinned_at_mail },
+	{ "relays are never refused", relays_are_never_refused },
+	{ "the fuse softens a refusal", the_fuse_softens_a_refusal },
+	{ "an MTA that cannot be edited gets a deferral (PF-MI-13)",
+	    an_mta_that_cannot_be_edited_gets_a_deferral },
+	{ "clean up", clean_up },
+};
+
+UNIT_MAIN("session", tests)
