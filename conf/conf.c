@@ -8,7 +8,7 @@
 #include "conf/conf-internal.h"
 #include "util/buf.h"
 
-#define MESSAGES_MAX 50
+#define MESSAGES_MAX 50	/* then "more mistakes follow" */
 
 /* What is in force without a file, and in a file without rules: the least
  * anyone who publishes a policy wants to see, touching nothing. */
@@ -51,15 +51,18 @@ static void message(struct loader *l, bool error, const char *file,
 {
 	struct buf text;
 
+	l->errors += error;
 	buf_init(&text, 4000);
 	buf_adds(&text, file);
 	if (line)
 		buf_addf(&text, ":%u", line);
 	buf_adds(&text, ": ");
-	buf_vaddf(&text, fmt, ap);
+	if (l->messages->n == MESSAGES_MAX - 1)
+		buf_adds(&text, "more mistakes follow");
+	else
+		buf_vaddf(&text, fmt, ap);
 	add_message(l->messages, error, buf_steal(&text));
 	buf_clear(&text);
-	l->errors += error;
 }
 
 void load_error(struct loader *l, unsigned line, const char *fmt, ...)

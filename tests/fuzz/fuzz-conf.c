@@ -6,9 +6,10 @@
 #include "config.h"
 
 #include "conf/conf.h"
+#include "tests/fuzz/fuzz.h"
 #include "util/buf.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char fuzz_name[] = "conf";
 
 static struct conf *load(const char *text, size_t len)
 {
@@ -16,11 +17,9 @@ static struct conf *load(const char *text, size_t len)
 	struct conf_messages m = { 0 };
 	struct conf *c;
 
-	if (!b || !bundle_add_text(b, "/c", text, len))
-		abort();
+	FUZZ_CHECK(b && bundle_add_text(b, "/c", text, len));
 	c = conf_load_bundle("/c", b, &m);
-	if (!c && (m.n == 0 || !m.v[0].error))
-		abort();
+	FUZZ_CHECK(c || (m.n > 0 && m.v[m.n - 1].error));
 	conf_messages_clear(&m);
 	bundle_free(b);
 	return c;
@@ -35,11 +34,9 @@ static void check_dump(const struct conf *c)
 	buf_init(&second, 16 << 20);
 	conf_dump(c, &first);
 	again = load(buf_str(&first), first.len);
-	if (!again)
-		abort();
+	FUZZ_CHECK(again);
 	conf_dump(again, &second);
-	if (strcmp(buf_str(&first), buf_str(&second)) != 0)
-		abort();
+	FUZZ_CHECK(strcmp(buf_str(&first), buf_str(&second)) == 0);
 	conf_unref(again);
 	buf_clear(&first);
 	buf_clear(&second);

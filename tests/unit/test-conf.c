@@ -294,6 +294,23 @@ static void every_mistake_has_its_line(void)
 	conf_messages_clear(&m);
 }
 
+static void many_mistakes_have_an_end(void)
+{
+	struct conf_messages m;
+	struct buf text;
+
+	buf_init(&text, 10000);
+	buf_adds(&text, "relays = {");
+	for (int i = 0; i < 1000; i++)
+		buf_adds(&text, "\"x/y\",\n");
+	buf_adds(&text, "}\n");
+	CU_ASSERT_PTR_NULL(load(buf_str(&text), &m));
+	CU_ASSERT_EQUAL_FATAL(m.n, 50);
+	CU_ASSERT_STRING_EQUAL(m.v[49].text, F "50: more mistakes follow");
+	conf_messages_clear(&m);
+	buf_clear(&text);
+}
+
 /* A parse that failed leaves nothing behind in libconfuse's scanner. */
 static void a_good_text_loads_after_a_bad_one(void)
 {
@@ -836,6 +853,7 @@ static const struct unit_test tests[] = {
 	{ "errors name file and line", errors_name_file_and_line },
 	{ "errors of others get our line", errors_of_others_get_our_line },
 	{ "every mistake has its line", every_mistake_has_its_line },
+	{ "many mistakes have an end", many_mistakes_have_an_end },
 	{ "a good text loads after a bad one",
 	    a_good_text_loads_after_a_bad_one },
 	{ "defaults touch nothing", defaults_touch_nothing },
