@@ -2,6 +2,7 @@
 """Fixtures: the private world, its log, and servers made on demand."""
 import itertools
 import os
+import re
 import sys
 
 import pytest
@@ -72,6 +73,9 @@ def daemon(world, syslog, folder, request):
     yield make
     for one in made:
         one.stop()
+    for one in made:
+        report = re.search("Sanitizer|runtime error:", one.complaints())
+        assert not report, one.complaints()
 
 
 @pytest.fixture

@@ -135,6 +135,8 @@ class Daemon:
 
     def complaints(self):
         """What it wrote to its standard error."""
+        if not os.path.exists(self.errors):
+            return ""
         with open(self.errors) as file:
             return file.read()
 
