@@ -5,27 +5,25 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netdb.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "mtasts/castore.h"
 #include "mtasts/evloop.h"
+#include "mtasts/httphead.h"
+#include "mtasts/proxy.h"
 #include "util/buf.h"
-#include "util/str.h"
+#include "util/clock.h"
 
-/* All header bytes of one answer, interim answers and trailers included. */
-#define HEADER_MAX 65536
-/* Less than the whole, so that a second address has its chance. */
-#define CONNECT_MAX_MS 20000
+/* To connect, TLS included, while there is another address to try. */
+#define CONNECT_MS 5000
 
 struct fetcher {
 	struct evloop *loop;
 	CURLM *multi;
 	struct evtimer *timer;
 	X509_STORE *store;
-	char *proxy;
-	struct curl_slist *proxy_addr;	/* for CURLOPT_RESOLVE */
+	struct proxy *proxy;		/* NULL: none */
 	struct curl_slist *headers;
 	struct curl_slist *port_map;	/* NULL: port 443 */
 	uint32_t timeout_ms;
@@ -37,18 +35,24 @@ struct fetcher {
 struct fetch {
 	struct fetch *prev, *next;
 	struct fetcher *fetcher;
+	/* The attempt with addrs[at]. */
 	CURL *easy;
 	CURLSH *share;			/* its own DNS cache */
-	struct curl_slist *addrs;
+	struct curl_slist *entry;
+	struct netaddr addrs[FETCH_ADDRS_MAX];
+	size_t addrs_n;
+	size_t at;
+	int64_t deadline;
+	/* The answer. */
 	struct buf body;
-	size_t header_bytes;
+	struct httphead head;
 	bool too_long;
-	bool headers_too_long;
-	bool encoded;
+	bool closed;			/* the server said close_notify */
 	fetch_fn *fn;
 	void *arg;
 	char error[CURL_ERROR_SIZE];
 	char host[MTASTS_DOMAIN_SIZE];
+	char path[64];
 };
 
 /* ---- results ----------------------------------------------------------- */
@@ -84,18 +88,6 @@ static enum mtasts_error translate(CURLcode code)
 	return MTASTS_E_CONNECT;
 }
 
-/* "text/plain", whatever its parameters say (RFC 8461 §3.2). */
-static bool is_text_plain(const char *type)
-{
-	static const char want[] = "text/plain";
-	size_t n = sizeof(want) - 1;
-
-	if (!type || strlen(type) < n || !str_ieq_n(type, want, n))
-		return false;
-	n += strspn(type + n, " \t");
-	return type[n] == '\0' || type[n] == ';';
-}
-
 /* The transfer as such succeeded; judge the answer. */
 static enum mtasts_error judge_answer(struct fetch *t, struct buf *detail)
 {
@@ -104,21 +96,11 @@ static enum mtasts_error judge_answer(struct fetch *t, struct buf *detail)
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-	if (status != 200) {
-		buf_addf(detail, "HTTP status %ld", status);
+	if (!httphead_is_policy(&t->head, status, type, detail))
 		return MTASTS_E_HTTP;
-	}
-	if (t->encoded) {
-		buf_adds(detail, "the text has a content encoding");
-		return MTASTS_E_HTTP;
-	}
-	if (!is_text_plain(type)) {
-		buf_adds(detail, "content type is ");
-		if (type)
-			str_quote(detail, type, 60);
-		else
-			buf_adds(detail, "missing");
-		buf_adds(detail, ", not text/plain");
+	/* RFC 9112 §9.8: anyone on the way could have shortened it. */
+	if (!t->head.has_length && !t->closed) {
+		buf_adds(detail, "the connection was cut");
 		return MTASTS_E_HTTP;
 	}
 	if (t->body.failed) {
@@ -142,9 +124,9 @@ static enum mtasts_error judge_failure(struct fetch *t, CURLcode code,
 		    t->fetcher->max_size);
 		return MTASTS_E_SIZE;
 	}
-	if (t->headers_too_long) {
+	if (t->head.bytes > HTTPHEAD_MAX) {
 		buf_addf(detail, "more than %u bytes of HTTP headers",
-		    HEADER_MAX);
+		    HTTPHEAD_MAX);
 		return MTASTS_E_HTTP;
 	}
 	for (const char *s = t->error[0] ? t->error :
@@ -152,6 +134,8 @@ static enum mtasts_error judge_failure(struct fetch *t, CURLcode code,
 		buf_addc(detail, *s >= ' ' && *s <= '~' ? *s : '?');
 	return translate(code);
 }
+
+static bool attempt_start(struct fetch *t);
 
 /* ---- transfers --------------------------------------------------------- */
 
@@ -168,30 +152,21 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return t->body.failed ? 0 : size * n;
 }
 
-static bool has_encoding(const char *line, size_t n)
-{
-	static const char name[] = "content-encoding:";
-	size_t at = sizeof(name) - 1;
-
-	if (n < at || !str_ieq_n(line, name, at))
-		return false;
-	while (at < n && strchr(" \t\r\n", line[at]))
-		at++;
-	return n - at < 8 || !str_ieq_n(line + at, "identity", 8);
-}
-
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct fetch *t = arg;
 
-	t->header_bytes += n;
-	if (t->header_bytes > HEADER_MAX) {
-		t->headers_too_long = true;
-		return 0;
-	}
-	if (has_encoding(data, n))
-		t->encoded = true;
-	return size * n;
+	return httphead_take(&t->head, data, n) ? size * n : 0;
+}
+
+/* libcurl does not tell the end of a connection from one that was cut. */
+static void on_ssl_info(const SSL *ssl, int where, int value)
+{
+	struct fetch *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (where == SSL_CB_READ_ALERT &&
+	    (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		t->closed = true;
 }
 
 /*
@@ -206,10 +181,25 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 	(void)easy;
 	SSL_CTX_set1_cert_store(ssl_ctx, t->fetcher->store);
+	SSL_CTX_set_app_data(ssl_ctx, t);
+	SSL_CTX_set_info_callback(ssl_ctx, on_ssl_info);
 	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
 	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return X509_VERIFY_PARAM_set1_host(p, t->host, 0) ? CURLE_OK :
 	    CURLE_OUT_OF_MEMORY;
+}
+
+static void attempt_clear(struct fetch *t)
+{
+	if (t->easy) {
+		curl_multi_remove_handle(t->fetcher->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+	}
+	curl_share_cleanup(t->share);
+	curl_slist_free_all(t->entry);
+	t->easy = NULL;
+	t->share = NULL;
+	t->entry = NULL;
 }
 
 static void fetch_free(struct fetch *t)
@@ -222,14 +212,26 @@ static void fetch_free(struct fetch *t)
 		f->fetches = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
-	if (t->easy) {
-		curl_multi_remove_handle(f->multi, t->easy);
-		curl_easy_cleanup(t->easy);
-	}
-	curl_share_cleanup(t->share);
-	curl_slist_free_all(t->addrs);
+	attempt_clear(t);
 	buf_clear(&t->body);
 	free(t);
+}
+
+/* libcurl's own way through several addresses waits too long for dead
+ * ones, so each attempt knows one address only. */
+static bool try_next(struct fetch *t, CURLcode code)
+{
+	curl_off_t connected = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &connected);
+	if (connected || (code != CURLE_COULDNT_CONNECT &&
+	    code != CURLE_OPERATION_TIMEDOUT) || t->at + 1 >= t->addrs_n ||
+	    clock_mono_ms() >= t->deadline)
+		return false;
+	attempt_clear(t);
+	t->at++;
+	t->error[0] = '\0';
+	return attempt_start(t);
 }
 
 static void fetch_ended(struct fetch *t, CURLcode code)
@@ -272,7 +274,8 @@ static void check_ended(struct fetcher *f)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &p);
-		fetch_ended((struct fetch *)p, code);
+		if (code == CURLE_OK || !try_next((struct fetch *)p, code))
+			fetch_ended((struct fetch *)p, code);
 	}
 }
 
@@ -377,15 +380,12 @@ static void set_policy(struct setup *s, const struct fetcher *f)
 
 	for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++)
 		set_long(s, longs[i].option, longs[i].value);
-	set_long(s, CURLOPT_TIMEOUT_MS, f->timeout_ms);
-	set_long(s, CURLOPT_CONNECTTIMEOUT_MS,
-	    f->timeout_ms < CONNECT_MAX_MS ? f->timeout_ms : CONNECT_MAX_MS);
 	set_ptr(s, CURLOPT_PROTOCOLS_STR, "https");
 	set_ptr(s, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 	set_ptr(s, CURLOPT_USERAGENT, "libmtasts/" PACKAGE_VERSION);
 	set_ptr(s, CURLOPT_HTTPHEADER, f->headers);
 	/* An empty proxy keeps the environment out. */
-	set_ptr(s, CURLOPT_PROXY, f->proxy ? f->proxy : "");
+	set_ptr(s, CURLOPT_PROXY, f->proxy ? f->proxy->url : "");
 	set_ptr(s, CURLOPT_NOPROXY, "");
 	/* No files: on_ssl_ctx() brings the certificates. */
 	set_ptr(s, CURLOPT_CAINFO, NULL);
@@ -424,7 +424,7 @@ static struct curl_slist *resolve_entry(const char *host, unsigned port,
 
 	buf_init(&text, 2000);
 	buf_addf(&text, "%s:%u:", host, port);
-	for (size_t i = 0; i < n && i < FETCH_ADDRS_MAX; i++) {
+	for (size_t i = 0; i < n; i++) {
 		char addr[NETADDR_TEXT];
 
 		netaddr_format(&addrs[i], addr);
@@ -438,11 +438,10 @@ static struct curl_slist *resolve_entry(const char *host, unsigned port,
 }
 
 /*
- * A cache of names for this fetch alone: what CURLOPT_RESOLVE puts into
+ * A cache of names for this attempt alone: what CURLOPT_RESOLVE puts into
  * the common one stays there for ever.
  */
-static bool set_addresses(struct setup *s, struct fetch *t,
-    const struct netaddr *addrs, size_t n)
+static bool set_address(struct setup *s, struct fetch *t)
 {
 	struct fetcher *f = t->fetcher;
 
@@ -451,21 +450,32 @@ static bool set_addresses(struct setup *s, struct fetch *t,
 	    CURL_LOCK_DATA_DNS) != CURLSHE_OK)
 		return false;
 	set_ptr(s, CURLOPT_SHARE, t->share);
-	if (!f->proxy) {
-		t->addrs = resolve_entry(t->host, f->port, addrs, n);
-		if (!t->addrs)
-			return false;
-	}
-	set_ptr(s, CURLOPT_RESOLVE, f->proxy ? f->proxy_addr : t->addrs);
-	return true;
+	t->entry = f->proxy ?
+	    resolve_entry(f->proxy->host, f->proxy->port, f->proxy->addrs,
+	    f->proxy->addrs_n) :
+	    resolve_entry(t->host, f->port, &t->addrs[t->at], 1);
+	set_ptr(s, CURLOPT_RESOLVE, t->entry);
+	return t->entry != NULL;
 }
 
-static bool set_url(struct setup *s, const struct fetch *t, const char *path)
+static void set_times(struct setup *s, const struct fetch *t)
+{
+	int64_t left = t->deadline - clock_mono_ms();
+	bool last = t->at + 1 >= t->addrs_n;
+
+	if (left < 1)
+		left = 1;
+	set_long(s, CURLOPT_TIMEOUT_MS, (long)left);
+	set_long(s, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(last || left < CONNECT_MS ? left : CONNECT_MS));
+}
+
+static bool set_url(struct setup *s, const struct fetch *t)
 {
 	struct buf url;
 
 	buf_init(&url, 1000);
-	buf_addf(&url, "https://%s/%s", t->host, path);
+	buf_addf(&url, "https://%s/%s", t->host, t->path);
 	if (!url.failed)
 		set_ptr(s, CURLOPT_URL, buf_str(&url));
 	buf_clear(&url);
@@ -480,30 +490,44 @@ static bool set_max_size(struct setup *s, const struct fetcher *f)
 	return s->rc == CURLE_OK;
 }
 
+static bool attempt_start(struct fetch *t)
+{
+	struct setup s = { curl_easy_init(), CURLE_OK };
+
+	t->easy = s.easy;
+	if (!t->easy)
+		return false;
+	set_policy(&s, t->fetcher);
+	set_callbacks(&s, t);
+	set_times(&s, t);
+	return set_address(&s, t) && set_url(&s, t) &&
+	    set_max_size(&s, t->fetcher) &&
+	    curl_multi_add_handle(t->fetcher->multi, t->easy) == CURLM_OK;
+}
+
 struct fetch *fetch_start(struct fetcher *f, const char *host,
     const char *path, const struct netaddr *addrs, size_t addrs_n,
     fetch_fn *fn, void *arg)
 {
 	struct fetch *t = calloc(1, sizeof(*t));
-	struct setup s = { NULL, CURLE_OK };
-	size_t len = strlen(host);
+	size_t host_len = strlen(host), path_len = strlen(path);
 
 	if (!t)
 		return NULL;
 	t->fetcher = f;
 	t->fn = fn;
 	t->arg = arg;
+	t->deadline = clock_mono_ms() + f->timeout_ms;
 	buf_init(&t->body, f->max_size);
-	t->easy = s.easy = curl_easy_init();
-	if (!t->easy || len >= sizeof(t->host))
+	if (host_len >= sizeof(t->host) || path_len >= sizeof(t->path) ||
+	    addrs_n > FETCH_ADDRS_MAX || (!addrs_n && !f->proxy))
 		goto fail;
-	memcpy(t->host, host, len + 1);
-	set_policy(&s, f);
-	set_callbacks(&s, t);
-	if (!set_addresses(&s, t, addrs, addrs_n) || !set_url(&s, t, path) ||
-	    !set_max_size(&s, f))
-		goto fail;
-	if (curl_multi_add_handle(f->multi, t->easy) != CURLM_OK)
+	memcpy(t->host, host, host_len + 1);
+	memcpy(t->path, path, path_len + 1);
+	if (addrs_n)
+		memcpy(t->addrs, addrs, addrs_n * sizeof(*addrs));
+	t->addrs_n = addrs_n;
+	if (!attempt_start(t))
 		goto fail;
 	t->next = f->fetches;
 	if (t->next)
@@ -533,59 +557,6 @@ static bool set_multi(struct fetcher *f)
 	    curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f) == CURLM_OK;
 }
 
-/* Resolve the proxy's name now: later there is no resolver at hand. */
-static bool resolve_proxy(struct fetcher *f, const char *host, uint16_t port,
-    struct buf *err)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-	struct netaddr addrs[FETCH_ADDRS_MAX];
-	size_t n = 0;
-	int rc = getaddrinfo(host, NULL, &hints, &list);
-
-	for (struct addrinfo *a = list; a && n < FETCH_ADDRS_MAX;
-	    a = a->ai_next) {
-		uint16_t unused;
-
-		n += netaddr_from_sockaddr(a->ai_addr, &addrs[n], &unused);
-	}
-	if (list)
-		freeaddrinfo(list);
-	if (n)
-		f->proxy_addr = resolve_entry(host, port, addrs, n);
-	if (!f->proxy_addr)
-		buf_addf(err, "proxy %s: %s", host,
-		    rc ? gai_strerror(rc) : "no address");
-	return f->proxy_addr != NULL;
-}
-
-/* "http://HOST:PORT" and nothing behind it. */
-static bool set_proxy(struct fetcher *f, const char *proxy, struct buf *err)
-{
-	static const char scheme[] = "http://";
-	char host[MTASTS_DOMAIN_SIZE];
-	const char *at, *colon;
-	struct netaddr addr;
-	uint64_t port = 0;
-
-	f->proxy = strdup(proxy);
-	if (!f->proxy) {
-		buf_adds(err, "out of memory");
-		return false;
-	}
-	at = proxy + sizeof(scheme) - 1;
-	colon = strrchr(proxy, ':');
-	if (!str_starts(proxy, scheme) || !colon || colon <= at ||
-	    (size_t)(colon - at) >= sizeof(host) ||
-	    !str_to_u64(colon + 1, 65535, &port) || port == 0) {
-		buf_addf(err, "proxy \"%s\" is not http://HOST:PORT", proxy);
-		return false;
-	}
-	memcpy(host, at, (size_t)(colon - at));
-	host[colon - at] = '\0';
-	return netaddr_parse(host, &addr) ||
-	    resolve_proxy(f, host, (uint16_t)port, err);
-}
-
 static bool set_port(struct fetcher *f, uint16_t port)
 {
 	char map[16];
@@ -602,7 +573,9 @@ static bool fetcher_init(struct fetcher *f, const struct fetcher_options *o,
     struct buf *err)
 {
 	f->store = castore_load(o->ca_file, o->ca_text, err);
-	if (!f->store || (o->proxy && !set_proxy(f, o->proxy, err)))
+	if (f->store && o->proxy)
+		f->proxy = proxy_new(o->proxy, err);
+	if (!f->store || (o->proxy && !f->proxy))
 		return false;
 	f->headers = curl_slist_append(NULL, "Accept: text/plain");
 	f->multi = curl_multi_init();
@@ -648,11 +621,10 @@ void fetcher_free(struct fetcher *f)
 		fetch_free(f->fetches);
 	curl_multi_cleanup(f->multi);
 	evtimer_free(f->timer);
-	curl_slist_free_all(f->proxy_addr);
 	curl_slist_free_all(f->headers);
 	curl_slist_free_all(f->port_map);
 	X509_STORE_free(f->store);
-	free(f->proxy);
+	proxy_free(f->proxy);
 	free(f);
 	curl_global_cleanup();
 }

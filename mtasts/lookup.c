@@ -38,13 +38,13 @@ struct lookup {
 	unsigned flags;
 	/* Steps under way, NULL otherwise. */
 	struct dns_query *txt;
-	struct dns_query *addr[2];	/* AAAA, A */
+	struct dns_query *addr[2];	/* A, AAAA */
 	struct fetch *fetch;
 	struct evtimer *timer;
 	/* What is known so far. */
 	struct mtasts_result txt_result;
-	struct netaddr addrs[FETCH_ADDRS_MAX];
-	size_t addrs_n;
+	struct netaddr addrs[2][FETCH_ADDRS_MAX / 2];
+	size_t addrs_n[2];
 	enum dns_status addr_status[2];
 	bool saw_private;
 	char addr_why[DETAIL_SIZE];
@@ -54,7 +54,7 @@ struct lookup {
 	char domain[MTASTS_DOMAIN_SIZE];
 };
 
-static const enum dns_type addr_types[2] = { DNS_AAAA, DNS_A };
+static const enum dns_type addr_types[2] = { DNS_A, DNS_AAAA };
 
 /* Format a detail; what peers sent must not get out unclean. */
 static void set_detail(char *out, const char *fmt, ...)
@@ -249,8 +249,15 @@ static void on_fetched(void *arg, const struct fetch_result *f)
 
 static void begin_fetch(struct lookup *l)
 {
-	l->fetch = fetch_start(l->ctx->fetcher, l->host, POLICY_PATH,
-	    l->addrs, l->addrs_n, on_fetched, l);
+	struct netaddr addrs[FETCH_ADDRS_MAX];
+	size_t n = 0;
+
+	/* IPv4 first: IPv6 is more often published than reachable. */
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < l->addrs_n[i]; k++)
+			addrs[n++] = l->addrs[i][k];
+	l->fetch = fetch_start(l->ctx->fetcher, l->host, POLICY_PATH, addrs,
+	    n, on_fetched, l);
 	if (l->fetch)
 		return;
 	set_detail(l->detail, "out of memory");
@@ -271,7 +278,7 @@ static void no_address(struct lookup *l)
 		    "%s", l->host, l->addr_why);
 	else if (absent)
 		set_detail(l->detail, "%s has no address (%s)", l->host,
-		    dns_status_text(l->addr_status[1]));
+		    dns_status_text(l->addr_status[0]));
 	else
 		set_detail(l->detail, "address of %s: %s", l->host,
 		    l->addr_why);
@@ -286,14 +293,14 @@ static void addresses_done(struct lookup *l)
 		l->addr[i] = NULL;
 	}
 	evtimer_set(l->timer, -1);
-	if (l->addrs_n)
+	if (l->addrs_n[0] + l->addrs_n[1])
 		begin_fetch(l);
 	else
 		no_address(l);
 }
 
-static void add_address(struct lookup *l, const struct netaddr *addr,
-    size_t *room)
+static void add_address(struct lookup *l, int family,
+    const struct netaddr *addr)
 {
 	bool allowed = l->ctx->allow_private ||
 	    (l->flags & MTASTS_LOOKUP_PRIVATE);
@@ -302,44 +309,41 @@ static void add_address(struct lookup *l, const struct netaddr *addr,
 	if (!allowed && netaddr_is_private(addr)) {
 		l->saw_private = true;
 		set_detail(l->addr_why, "%s", netaddr_format(addr, text));
-	} else if (*room > 0) {
-		(*room)--;
-		l->addrs[l->addrs_n++] = *addr;
+	} else if (l->addrs_n[family] < FETCH_ADDRS_MAX / 2) {
+		l->addrs[family][l->addrs_n[family]++] = *addr;
 	}
 }
 
 static void on_address(struct lookup *l, int family,
     const struct dns_answer *a)
 {
-	size_t room = FETCH_ADDRS_MAX / 2;
-
 	l->addr[family] = NULL;
 	l->addr_status[family] = a->status;
 	if (a->status == DNS_FOUND)
 		for (size_t i = 0; i < a->n; i++)
-			add_address(l, &a->records[i].addr, &room);
+			add_address(l, family, &a->records[i].addr);
 	else if (a->status > DNS_NXDOMAIN && !l->saw_private)
 		set_detail(l->addr_why, "%s%s%s", dns_status_text(a->status),
 		    a->why[0] ? ": " : "", a->why);
 	if (!l->addr[!family])
 		addresses_done(l);
-	else if (l->addrs_n)
+	else if (l->addrs_n[family])
 		evtimer_set(l->timer, OTHER_FAMILY_MS);
 }
 
-static void on_aaaa(void *arg, const struct dns_answer *a)
+static void on_a(void *arg, const struct dns_answer *a)
 {
 	on_address(arg, 0, a);
 }
 
-static void on_a(void *arg, const struct dns_answer *a)
+static void on_aaaa(void *arg, const struct dns_answer *a)
 {
 	on_address(arg, 1, a);
 }
 
 static void begin_addresses(struct lookup *l)
 {
-	static dns_fn *const fns[2] = { on_aaaa, on_a };
+	static dns_fn *const fns[2] = { on_a, on_aaaa };
 
 	if (fetcher_has_proxy(l->ctx->fetcher)) {
 		begin_fetch(l);

@@ -30,6 +30,25 @@ struct probe {
 	bool starting;		/* inside mtasts_lookup_start() */
 };
 
+static const char *const error_names[] = {
+	[MTASTS_OK] = "ok",
+	[MTASTS_E_MEMORY] = "memory",
+	[MTASTS_E_ARGUMENT] = "argument",
+	[MTASTS_E_NO_RECORD] = "no-record",
+	[MTASTS_E_RECORD] = "record",
+	[MTASTS_E_DNS] = "dns",
+	[MTASTS_E_BOGUS] = "bogus",
+	[MTASTS_E_HOST] = "host",
+	[MTASTS_E_CONNECT] = "connect",
+	[MTASTS_E_TLS] = "tls",
+	[MTASTS_E_HTTP] = "http",
+	[MTASTS_E_SIZE] = "size",
+	[MTASTS_E_TIMEOUT] = "timeout",
+	[MTASTS_E_POLICY] = "policy",
+	[MTASTS_E_BUSY] = "busy",
+	[MTASTS_E_CANCELLED] = "cancelled",
+};
+
 static void ask(struct probe *p, const char *domain);
 
 static void print(const json_t *o)
@@ -46,8 +65,8 @@ static void on_result(void *arg, const struct mtasts_result *r)
 		[MTASTS_ABSENT] = "absent", [MTASTS_FAILED] = "failed",
 	};
 	struct probe *p = arg;
-	json_t *o = json_pack("{sssssisssssbsI}", "domain", r->domain,
-	    "outcome", outcomes[r->outcome], "error", (int)r->error,
+	json_t *o = json_pack("{sssssssssssbsI}", "domain", r->domain,
+	    "outcome", outcomes[r->outcome], "error", error_names[r->error],
 	    "detail", r->detail, "id", r->id, "secure", r->secure,
 	    "ttl", (json_int_t)r->ttl);
 
@@ -60,6 +79,8 @@ static void on_result(void *arg, const struct mtasts_result *r)
 		    mtasts_policy_max_age(r->policy)));
 		json_object_set_new(o, "text_len",
 		    json_integer((json_int_t)r->text_len));
+		json_object_set_new(o, "mx", json_integer((json_int_t)
+		    mtasts_policy_mx_count(r->policy)));
 	}
 	print(o);
 	json_decref(o);
@@ -80,8 +101,8 @@ static void ask(struct probe *p, const char *domain)
 	    on_result, p);
 	p->starting = false;
 	if (error != MTASTS_OK) {
-		json_t *o = json_pack("{sssssi}", "domain", domain,
-		    "outcome", "refused", "error", (int)error);
+		json_t *o = json_pack("{ssssss}", "domain", domain,
+		    "outcome", "refused", "error", error_names[error]);
 
 		p->outstanding--;
 		print(o);
