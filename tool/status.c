@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * status, reload: the running daemon.
+ */
+#include "config.h"
+
+#include "tool/tool.h"
+
+#include <jansson.h>
+
+#include "tool/access.h"
+#include "tool/out.h"
+#include "util/buf.h"
+
+/* Objects in objects are shown no deeper than the daemon nests them. */
+#define DEPTH_MAX 8
+
+/* Reloading reads files and waits for both children. */
+#define RELOAD_TIMEOUT_MS 60000
+
+/* Connect to the daemon; anything but STATUS_GOOD after a complaint. */
+static enum status open_daemon(struct tool *t, struct access *a)
+{
+	if (!access_open_daemon(t, a))
+		return STATUS_CONFIG;
+	if (a->kind == ACCESS_DAEMON)
+		return STATUS_GOOD;
+	complain("%s", buf_str(&a->why));
+	return STATUS_UNKNOWN;
+}
+
+/* ---- status ------------------------------------------------------------ */
+
+/* Write a value that is neither object nor array. */
+static void add_value(const json_t *value, struct buf *out)
+{
+	if (json_is_string(value))
+		buf_adds(out, json_string_value(value));
+	else if (json_is_integer(value))
+		buf_addf(out, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		buf_addf(out, "%g", json_real_value(value));
+	else
+		buf_adds(out, json_is_true(value) ? "yes" :
+		    json_is_false(value) ? "no" : "-");
+}
+
+static void show_value(const char *name, const json_t *value, unsigned depth)
+{
+	struct buf text;
+
+	buf_init(&text, 65536);
+	add_value(value, &text);
+	out_line("%*s%-*s %s", (int)depth * 2, "", 26 - (int)depth * 2, name,
+	    buf_str(&text));
+	buf_clear(&text);
+}
+
+static void show_object(const json_t *object, unsigned depth);
+
+static void show_member(const char *name, const json_t *value,
+    unsigned depth)
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_is_object(value) && depth < DEPTH_MAX) {
+		out_line("%*s%s", (int)depth * 2, "", name);
+		show_object(value, depth + 1);
+		return;
+	}
+	if (!json_is_array(value)) {
+		show_value(name, value, depth);
+		return;
+	}
+	json_array_foreach(value, i, item) {
+		if (json_is_object(item) && depth < DEPTH_MAX)
+			show_member(name, item, depth);
+		else
+			show_value(name, item, depth);
+	}
+}
+
+static void show_object(const json_t *object, unsigned depth)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, name, value)
+		show_member(name, value, depth);
+}
+
+static enum status show_status(const struct tool *t, const json_t *answer)
+{
+	json_t *status = json_object_get(answer, "status"), *out;
+
+	if (!json_is_object(status))
+		return STATUS_UNKNOWN;
+	if (!t->json) {
+		show_object(status, 0);
+		return STATUS_GOOD;
+	}
+	out = json_pack("{s:s}", "schema", "tlsmilter/status-1");
+	if (out)
+		json_object_update_missing(out, status);
+	return out_json(out) ? STATUS_GOOD : STATUS_FAILED;
+}
+
+static enum status run_status(struct tool *t, const void *values, int n,
+    char **operands)
+{
+	json_t *answer = NULL;
+	struct access a;
+	enum status status = open_daemon(t, &a);
+
+	(void)values;
+	(void)n;
+	(void)operands;
+	if (status == STATUS_GOOD) {
+		answer = access_call(&a, "status", NULL, NULL,
+		    ACCESS_TIMEOUT_MS);
+		status = show_status(t, answer);
+	}
+	json_decref(answer);
+	access_close(&a);
+	return status;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.usage = "",
+	.summary = "show the state and the counters of the daemon",
+	.details = "Exit status 3: the daemon is not running, or does not "
+	    "answer.",
+	.run = run_status,
+};
+
+/* ---- reload ------------------------------------------------------------ */
+
+static enum status show_reload(const struct tool *t, const json_t *answer)
+{
+	bool ok = json_is_true(json_object_get(answer, "reloaded"));
+	const char *messages = json_string_value(json_object_get(answer,
+	    "messages"));
+
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return STATUS_UNKNOWN;
+	if (t->json) {
+		out_json(json_pack("{s:s, s:b, s:s}", "schema",
+		    "tlsmilter/reload-1", "reloaded", ok, "messages",
+		    messages ? messages : ""));
+	} else {
+		out_text("", messages ? messages : "");
+		out_part(ok ? GREEN : RED, "%s", ok ? "reloaded" : "refused");
+		out_line("%s", ok ? "" : ", the old configuration stays");
+	}
+	return ok ? STATUS_GOOD : STATUS_CONFIG;
+}
+
+static enum status run_reload(struct tool *t, const void *values, int n,
+    char **operands)
+{
+	json_t *answer = NULL;
+	struct access a;
+	enum status status = open_daemon(t, &a);
+
+	(void)values;
+	(void)n;
+	(void)operands;
+	if (status == STATUS_GOOD) {
+		answer = access_call(&a, "reload", NULL, NULL,
+		    RELOAD_TIMEOUT_MS);
+		status = show_reload(t, answer);
+	}
+	json_decref(answer);
+	access_close(&a);
+	return status;
+}
+
+const struct command command_reload = {
+	.name = "reload",
+	.usage = "",
+	.summary = "make the daemon read its configuration again",
+	.details = "Waits for the result. Exit status 78: the new "
+	    "configuration was refused, and the\nold one stays; 3: the "
+	    "daemon is not running.",
+	.run = run_reload,
+};
