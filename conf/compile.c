@@ -239,6 +239,27 @@ static bool complete(struct conf_text *t)
 	return true;
 }
 
+bool conf_override(struct conf *c, const char *name, const char *value,
+    struct buf *err)
+{
+	const struct option *o = option_find("", name);
+	struct conf_entry *e = conf_group_find(&c->text->g[0], o);
+	struct buf canon;
+	char *text = NULL;
+
+	buf_init(&canon, VALUE_MAX);
+	if (value_set(o, value, c, &canon, err))
+		text = buf_steal(&canon);
+	buf_clear(&canon);
+	if (!text) {
+		buf_adds(err, err->len ? "" : "out of memory");
+		return false;
+	}
+	free(e->v[0].text);
+	e->v[0].text = text;
+	return true;
+}
+
 /* ---- hosted domains ---------------------------------------------------- */
 
 static int by_domain(const void *a, const void *b)

@@ -45,7 +45,7 @@ struct conf {
 	struct endpoint milter;
 	struct endpoint control;
 	mode_t socket_mode;
-	char *socket_group;	/* NULL: none */
+	char *socket_group;	/* "": none; no string here is NULL */
 	char *user;
 	char *state_dir;
 	int syslog_facility;
@@ -113,6 +113,11 @@ struct conf *conf_load(const char *path, struct bundle *bundle,
  * path == NULL or "": as above, with the default file of the bundle. */
 struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
     struct conf_messages *messages);
+
+/* Put a value of the command line on top of a configuration nobody else
+ * has yet: an option outside of every section, with one value. */
+bool conf_override(struct conf *c, const char *name, const char *value,
+    struct buf *err);
 
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);

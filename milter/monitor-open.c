@@ -29,19 +29,22 @@
 static bool apply_cmdline(const struct monitor *m, struct conf *c,
     struct buf *err)
 {
-	char *user;
+	const struct {
+		char flag;
+		const char *option, *value;
+	} overrides[] = {
+		{ 'p', "milter", m->cmd->socket },
+		{ 'u', "user", m->cmd->user },
+	};
 
-	if (m->cmd->socket && !endpoint_parse(m->cmd->socket, &c->milter, err))
-		return false;
-	if (!m->cmd->user)
-		return true;
-	user = strdup(m->cmd->user);
-	if (!user) {
-		buf_adds(err, "out of memory");
+	for (size_t i = 0; i < sizeof(overrides) / sizeof(*overrides); i++) {
+		if (!overrides[i].value || conf_override(c,
+		    overrides[i].option, overrides[i].value, err))
+			continue;
+		log_err(NULL, "-%c %s: %s", overrides[i].flag,
+		    overrides[i].value, buf_str(err));
 		return false;
 	}
-	free(c->user);
-	c->user = user;
 	return true;
 }
 
@@ -69,7 +72,6 @@ struct conf *monitor_read_conf(const struct monitor *m,
 	conf_messages_clear(&messages);
 	buf_init(&err, ERR_MAX);
 	if (c && !apply_cmdline(m, c, &err)) {
-		log_err(NULL, "-p %s: %s", m->cmd->socket, buf_str(&err));
 		conf_unref(c);
 		c = NULL;
 	}

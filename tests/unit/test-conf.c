@@ -517,6 +517,29 @@ static void a_dump_loads_to_the_same(void)
 	}
 }
 
+static void the_command_line_wins(void)
+{
+	struct conf *c = load_good("user = mail");
+	struct buf err;
+	char *text;
+
+	buf_init(&err, 1000);
+	CU_ASSERT(conf_override(c, "milter", "inet:127.0.0.1:9000", &err));
+	CU_ASSERT(conf_override(c, "user", "nobody", &err));
+	CU_ASSERT_EQUAL(c->milter.port, 9000);
+	CU_ASSERT_STRING_EQUAL(c->user, "nobody");
+	text = dump(c);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text,
+	    "milter = \"inet:9000@127.0.0.1\"\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "user = \"nobody\"\n"));
+	CU_ASSERT(!conf_override(c, "milter", "9000", &err));
+	CU_ASSERT(err.len > 0);
+	CU_ASSERT_EQUAL(c->milter.port, 9000);
+	free(text);
+	buf_clear(&err);
+	conf_unref(c);
+}
+
 static void reload_knows_what_it_takes(void)
 {
 	static const struct {
@@ -862,6 +885,7 @@ static const struct unit_test tests[] = {
 	{ "hosted domains are found", hosted_domains_are_found },
 	{ "listeners are found", listeners_are_found },
 	{ "a dump loads to the same", a_dump_loads_to_the_same },
+	{ "the command line wins", the_command_line_wins },
 	{ "reload knows what it takes", reload_knows_what_it_takes },
 	{ "unwise settings are warned of", unwise_settings_are_warned_of },
 	{ "setup fits the configuration", setup_fits_the_configuration },
