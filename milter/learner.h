@@ -19,33 +19,43 @@
 
 struct learner;
 
-/* Start the thread. resolver_fd is our end of the channel (util/chan); the
- * conf reference is taken. */
+/* Start the thread. resolver_fd is our end of the channel (util/chan), or
+ * -1 if there is none yet; it and the conf reference are taken over. NULL
+ * when out of memory or threads. */
 struct learner *learner_start(struct cache *cache, struct conf *conf,
     int resolver_fd);
 
 /* Commit what is pending, then end the thread. */
 void learner_stop(struct learner *l);
 
-/* Any thread; none of these waits. A full queue drops and counts. */
+/*
+ * Any thread; none of these waits. A full queue drops and counts. The domain
+ * is normalised. Wanting a domain that needs no look costs no question; it
+ * notes that the domain is in use, at most once a day.
+ */
 void learner_want(struct learner *l, const char *domain,
     enum ask_class class);
 void learner_set_conf(struct learner *l, struct conf *conf);
 void learner_set_resolver(struct learner *l, int resolver_fd);
 
-/* Seconds since a domain that is still unknown was first wanted; 0 if it
- * is not outstanding. */
+/* Seconds since a domain that is still unknown was first wanted, at least
+ * 1; 0 if it is not outstanding. A day when the lookup has ended but its
+ * result could not be kept (disk or cache full): nobody shall wait for it. */
 int64_t learner_waiting_since(struct learner *l, const char *domain,
     int64_t now);
 
 /*
  * Ask the thread to do something and call fn, in that thread, when it is
- * done; false when too many such calls are under way.
+ * done and committed; text (never NULL, valid during the call) is a clean
+ * sentence for the asker. fn is called exactly once, at the latest from
+ * learner_stop(); it may call the functions above. False, and no call of fn,
+ * when too many such calls are under way or memory ran out.
  */
 enum learner_op {
 	LEARNER_REFRESH,	/* true refetch of a domain */
 	LEARNER_PURGE,		/* delete a domain; logged as a downgrade */
-	LEARNER_IMPORT,		/* a packed record */
+	LEARNER_IMPORT,		/* a packed record; refused while a policy
+				 * fetched later is held */
 	LEARNER_LOOKUP,		/* answer when known; waits for the first
 				 * lookup */
 };

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The channel to the resolver. What comes out of it was made by the process
+ * that reads the Internet: every message is validated, and a channel that
+ * misbehaves is closed, like that of a resolver that died.
+ */
+#include "config.h"
+
+#include "milter/learner-internal.h"
+
+#include <unistd.h>
+
+#include "milter/proto.h"
+#include "util/chan.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/pack.h"
+
+#define CHAN_QUEUE_MAX (1024 * 1024)
+#define STATUS_MAX 65536
+/* One turn of the loop; other work gets its turn in between. */
+#define TURN 256
+/* Between looks at a domain whose MX names were not asked for before. */
+#define MX_PAUSE 300
+
+/* ---- the end of a resolver --------------------------------------------- */
+
+void learner_resolver_close(struct learner *l)
+{
+	loop_io_free(l->io);
+	l->io = NULL;
+	chan_free(l->chan);
+	l->chan = NULL;
+	l->resolver_up = false;
+}
+
+/* Questions under way are asked again of the next resolver. */
+static void resolver_lost(struct learner *l)
+{
+	struct want_counts n;
+	size_t asked = 0;
+
+	wants_counts(&l->wants, &n);
+	for (size_t q = 0; q < QUEUES; q++)
+		asked += n.asked[q];
+	learner_resolver_close(l);
+	wants_requeue_all(&l->wants);
+	l->counts.resent += asked;
+	log_warn("learner", "the resolver is gone, %zu questions wait for its "
+	    "successor", asked);
+}
+
+/* ---- questions --------------------------------------------------------- */
+
+/* True when a domain must be asked about, for what the record says and for
+ * why it is wanted. */
+static bool is_needed(const struct want *want, const struct record *rec,
+    int64_t now)
+{
+	if (!rec || want->asked_flags & WANT_REFETCH ||
+	    fresh_due(rec, now) != FRESH_NOTHING)
+		return true;
+	if (now < rec->retry_after && now >= rec->checked)
+		return false;
+	if (want->asked_flags & WANT_LOOK)
+		return true;
+	return want->asked_flags & WANT_MX && !rec->mx_known &&
+	    (now >= rec->checked + MX_PAUSE || now < rec->checked);
+}
+
+static void watch_channel(struct learner *l)
+{
+	loop_io_set(l->io, chan_wants_write(l->chan) ?
+	    LOOP_READ | LOOP_WRITE : LOOP_READ);
+}
+
+/* Send the question; false when the channel takes no more now. */
+static bool send_question(struct learner *l, struct want *want,
+    const struct record *rec)
+{
+	static const enum ask_class classes[QUEUES] = {
+		[QUEUE_CALL] = ASK_OUTBOUND,
+		[QUEUE_HOSTED] = ASK_HOSTED,
+		[QUEUE_OUTBOUND] = ASK_OUTBOUND,
+		[QUEUE_RECIPIENT] = ASK_RECIPIENT,
+		[QUEUE_SENDER] = ASK_SENDER,
+		[QUEUE_REFRESH] = ASK_SENDER,
+	};
+	bool hosted = conf_hosted(l->conf, want->domain) != NULL;
+	struct ask ask = { .seq = ++l->seq, .domain = want->domain,
+		.class = hosted ? ASK_HOSTED : classes[want->asked_queue],
+		.want_mx = hosted || want->asked_flags & WANT_MX ||
+		    (rec && rec->mx_known),
+		.want_rua = hosted,
+		.allow_private = hosted };
+
+	fresh_ask(rec, learner_now(l), &ask);
+	if (want->asked_flags & WANT_REFETCH)
+		ask.refetch = true;
+	buf_reset(&l->message);
+	ask_pack(&ask, &l->message);
+	if (l->message.failed || !chan_send(l->chan, MSG_ASK, l->message.data,
+	    l->message.len, -1))
+		return false;
+	want->seq = ask.seq;
+	want->brings = (ask.want_mx ? WANT_MX : 0) |
+	    (ask.refetch ? WANT_REFETCH : 0);
+	l->counts.asked++;
+	return true;
+}
+
+/* Nothing needs to be asked: note the use, tell who waits. */
+static void already_known(struct learner *l, struct want *want)
+{
+	if (want->asked_flags & WANT_USE)
+		learner_stamp_used(l, want->domain);
+	learner_calls_result(want, true, "known already");
+	learner_calls_finish(l, want);
+	wants_known(&l->wants, want);
+}
+
+/* Handle one wanted domain; false when the channel takes no more now. */
+static bool pump_one(struct learner *l, struct want *want)
+{
+	struct record rec;
+	bool found = learner_read(l, want->domain, &rec);
+
+	if (!is_needed(want, found ? &rec : NULL, learner_now(l))) {
+		already_known(l, want);
+		return true;
+	}
+	if (send_question(l, want, found ? &rec : NULL))
+		return true;
+	wants_untake(&l->wants, want);
+	return false;
+}
+
+void learner_pump(struct learner *l)
+{
+	bool taken = true;
+	int64_t wait = 0;
+
+	if (!l->chan)
+		return;
+	for (unsigned n = 0; taken && n < TURN; n++) {
+		int64_t now = clock_mono_ms();
+		struct want *want = wants_take(&l->wants, now,
+		    now + l->tuning.ask_ms, &wait);
+
+		if (!want)
+			break;
+		taken = pump_one(l, want);
+	}
+	/* A full channel is pumped again when it can be written; one that
+	 * refuses without being full is of no use any more. */
+	if (!taken && !chan_wants_write(l->chan)) {
+		resolver_lost(l);
+		return;
+	}
+	loop_timer_set(l->pump_timer, taken ? wait : -1);
+	watch_channel(l);
+}
+
+/* ---- answers ----------------------------------------------------------- */
+
+static void on_answer(struct learner *l, const void *data, size_t len)
+{
+	struct answer answer;
+	struct want *want = NULL;
+
+	if (answer_unpack(data, len, &answer))
+		want = wants_find_asked(&l->wants, answer.domain, answer.seq);
+	else if (log_limit_take(&l->misc_limit))
+		log_warn("learner", "the resolver sent a malformed answer, "
+		    "ignored");
+	if (!want) {
+		l->counts.strays++;
+		return;
+	}
+	l->counts.answered++;
+	learner_work(l, want, &answer);
+}
+
+/* A line the resolver wants logged: it cannot reach the log itself. */
+static void on_line(struct learner *l, const void *data, size_t len)
+{
+	struct unpack u;
+	unsigned priority;
+	const char *line;
+
+	unpack_init(&u, data, len);
+	priority = unpack_u8(&u);
+	line = unpack_str(&u);
+	if (!unpack_ok(&u) || !log_limit_take(&l->line_limit)) {
+		l->counts.lines_dropped++;
+		return;
+	}
+	if (priority < LOG_ERR || priority > LOG_DEBUG)
+		priority = LOG_ERR;
+	log_line((int)priority, "resolver", "%s", line);
+}
+
+static void on_status(struct learner *l, const void *data, size_t len)
+{
+	json_t *status = len <= STATUS_MAX ?
+	    json_loadb(data, len, 0, NULL) : NULL;
+	json_t *old = status;
+
+	if (json_is_object(status)) {
+		pthread_mutex_lock(&l->lock);
+		old = l->resolver_status;
+		l->resolver_status = status;
+		pthread_mutex_unlock(&l->lock);
+	}
+	json_decref(old);
+}
+
+static void on_message(struct learner *l, unsigned type, const void *data,
+    size_t len)
+{
+	static const struct {
+		unsigned type;
+		void (*fn)(struct learner *l, const void *data, size_t len);
+	} handlers[] = {
+		{ MSG_ANSWER, on_answer },
+		{ MSG_LOG, on_line },
+		{ MSG_RESOLVER_STATUS, on_status },
+	};
+
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == type) {
+			handlers[i].fn(l, data, len);
+			return;
+		}
+	l->counts.strays++;
+}
+
+/* ---- the channel ------------------------------------------------------- */
+
+/* Receive up to a turn of messages; false when the peer is gone. */
+static bool receive(struct learner *l)
+{
+	for (unsigned n = 0; n < TURN; n++) {
+		const void *data;
+		size_t len;
+		unsigned type;
+		int passfd = -1;
+		int rc = chan_recv(l->chan, &type, &data, &len, &passfd);
+
+		if (passfd >= 0)
+			close(passfd);
+		if (rc <= 0)
+			return rc == 0;
+		on_message(l, type, data, len);
+	}
+	return true;
+}
+
+static void on_channel(void *arg, int fd, unsigned events)
+{
+	struct learner *l = arg;
+	bool alive = true;
+
+	(void)fd;
+	if (events & LOOP_WRITE)
+		alive = chan_flush(l->chan);
+	/* What came before the end still counts. */
+	if (!receive(l) || !alive)
+		resolver_lost(l);
+	learner_pump(l);
+	learner_commit_if_wanted(l);
+}
+
+void learner_resolver_take(struct learner *l, int fd)
+{
+	if (l->chan)
+		resolver_lost(l);
+	l->chan = chan_new(fd, CHAN_QUEUE_MAX);
+	if (!l->chan) {
+		close(fd);
+		log_err("learner", "no channel to the resolver");
+		return;
+	}
+	l->io = loop_io_new(l->loop, fd, LOOP_READ, on_channel, l);
+	if (!l->io) {
+		learner_resolver_close(l);
+		log_err("learner", "cannot watch the resolver");
+		return;
+	}
+	l->resolver_up = true;
+}
+
+void learner_give_up_overdue(struct learner *l)
+{
+	struct answer none = { .outcome = MTASTS_FAILED,
+		.error = MTASTS_E_TIMEOUT,
+		.detail = "no answer from the resolver", .id = "",
+		.patterns = "", .text = "", .mx = "", .rua = "" };
+	struct want *want;
+
+	while ((want = wants_overdue(&l->wants, clock_mono_ms()))) {
+		none.domain = want->domain;
+		none.seq = want->seq;
+		l->counts.timeouts++;
+		learner_work(l, want, &none);
+	}
+}
