@@ -118,11 +118,11 @@ static bool clear_host_bits(struct netaddr *addr, unsigned prefix)
 
 	for (unsigned i = 0; i < address_size(addr->family); i++) {
 		unsigned kept = prefix > 8 * i ? prefix - 8 * i : 0;
-		uint8_t mask = kept >= 8 ? 0 : (uint8_t)(0xff >> kept);
+		uint8_t mask = (uint8_t)(kept >= 8 ? 0 : 0xff >> kept);
 
 		if (addr->bytes[i] & mask)
 			clear = false;
-		addr->bytes[i] &= (uint8_t)~mask;
+		addr->bytes[i] = (uint8_t)(addr->bytes[i] & ~mask);
 	}
 	return clear;
 }
