@@ -123,12 +123,25 @@ void services_fuse_saw(struct services *s, const char *listener,
 		    "quarantine are in force again", listener);
 }
 
+/* Say so at once, and then each minute. Called with the lock. */
+static void warn_fuse(struct services *s, const char *listener, int64_t now)
+{
+	if (fuse_should_warn(s->fuse, listener, now))
+		log_err("fuse", "no TLS session on listener %s any more: our "
+		    "own STARTTLS seems broken (certificate or key?); reject "
+		    "and quarantine there are defer until TLS is seen again",
+		    listener);
+}
+
 bool services_fuse_blown(struct services *s, const char *listener)
 {
+	int64_t now = clock_mono_ms();
 	bool blown;
 
 	pthread_mutex_lock(&s->fuse_lock);
-	blown = fuse_is_blown(s->fuse, listener, clock_mono_ms());
+	blown = fuse_is_blown(s->fuse, listener, now);
+	if (blown)
+		warn_fuse(s, listener, now);
 	pthread_mutex_unlock(&s->fuse_lock);
 	return blown;
 }
@@ -139,11 +152,7 @@ void services_warn_fuses(struct services *s)
 
 	pthread_mutex_lock(&s->fuse_lock);
 	for (size_t i = 0; i < s->fuse_listeners.n; i++)
-		if (fuse_should_warn(s->fuse, s->fuse_listeners.v[i], now))
-			log_err("fuse", "no TLS session on listener %s any "
-			    "more: our own STARTTLS seems broken (certificate "
-			    "or key?); reject and quarantine there are defer "
-			    "until TLS is seen again", s->fuse_listeners.v[i]);
+		warn_fuse(s, s->fuse_listeners.v[i], now);
 	pthread_mutex_unlock(&s->fuse_lock);
 }
 
