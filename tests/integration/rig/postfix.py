@@ -196,7 +196,10 @@ class Postfix:
                                "pid/master.pid")) as file:
             pid = int(file.read())
         os.kill(pid, signal.SIGTERM)
-        until(lambda: not alive(pid), "Postfix has stopped")
+        # Its smtpd processes hold the listening sockets a little longer.
+        until(lambda: not alive(pid) and not any(
+            listening(port) for port in (25, 587, 465)),
+            "Postfix has stopped")
         self.running = False
 
     # ---- what it did ----------------------------------------------------
