@@ -9,7 +9,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "milter/background.h"
 #include "milter/child.h"
 #include "milter/control.h"
 #include "milter/daemonlog.h"
@@ -172,15 +171,12 @@ static void on_minute(void *arg)
 	struct frontend *f = arg;
 
 	services_warn_fuses(&f->services);
+	if (!f->services.cache)
+		log_err("frontend", "no cache: every policy is unknown");
 	loop_timer_set(f->minute, MINUTE_MS);
 }
 
 /* ---- the beginning ----------------------------------------------------- */
-
-static void complain(const char *what, const char *why)
-{
-	log_err("frontend", "%s: %s", what, why);
-}
 
 /* Inherited descriptors are not for processes we never start, but libraries
  * may: mark them. */
@@ -216,7 +212,7 @@ static int open_conf(struct frontend *f)
 		c = NULL;
 	}
 	if (!c)
-		fprintf(stderr, "tlsmilterd: %s\n", buf_str(&err));
+		log_err("frontend", "%s", buf_str(&err));
 	buf_clear(&err);
 	return c ? EX_OK : EX_CONFIG;
 }
@@ -227,12 +223,13 @@ static int open_log(struct frontend *f)
 	const struct conf *c = f->services.conf;
 
 	daemonlog_open(c->syslog_ident, c->syslog_facility, f->args.verbose);
-	daemonlog_set_stderr(f->args.foreground);
 	openlog(c->syslog_ident, LOG_PID, c->syslog_facility);
 	f->services.ring = logring_start(RING_BYTES, daemonlog_sink_patient,
 	    NULL);
-	if (!f->services.ring)
+	if (!f->services.ring) {
+		log_err("frontend", "no memory or thread for the log");
 		return EX_OSERR;
+	}
 	log_set_sink(logring_sink, f->services.ring);
 	return EX_OK;
 }
@@ -265,14 +262,12 @@ static int open_learner(struct frontend *f)
 	    services_conf(&f->services), FD_PEER);
 	if (f->services.learner)
 		return EX_OK;
-	complain("cannot start", "the store thread does not");
+	log_err("frontend", "no memory or thread for the store");
 	return EX_OSERR;
 }
 
 static int open_loop(struct frontend *f)
 {
-	static const char what[] = "cannot start";
-
 	f->loop = loop_new();
 	f->minute = f->loop ? loop_timer_new(f->loop, on_minute, f) : NULL;
 	if (f->minute) {
@@ -284,7 +279,7 @@ static int open_loop(struct frontend *f)
 		f->control = control_new(f->loop, &f->services, FD_CONTROL);
 	if (f->control)
 		return EX_OK;
-	complain(what, "out of memory or descriptors");
+	log_err("frontend", "out of memory or descriptors");
 	return EX_OSERR;
 }
 
@@ -292,10 +287,10 @@ static void *serve(void *arg)
 {
 	struct frontend *f = arg;
 
-	if (!door_serve())
-		complain("libmilter", "gave up");
-	logring_flush(f->services.ring, FLUSH_MS);
-	_exit(EX_SOFTWARE);
+	door_serve();
+	log_err("frontend", "libmilter gave up");
+	leave(f, EX_SOFTWARE);
+	return NULL;
 }
 
 static int open_door(struct frontend *f)
@@ -316,7 +311,7 @@ static int open_door(struct frontend *f)
 	if (ok)
 		pthread_detach(thread);
 	else
-		complain("cannot serve", buf_str(&err));
+		log_err("frontend", "cannot serve: %s", buf_str(&err));
 	buf_clear(&err);
 	return ok ? EX_OK : EX_UNAVAILABLE;
 }
@@ -332,6 +327,9 @@ int frontend_main(int argc, char **argv)
 	prctl(PR_SET_NAME, "tlsmilterd");
 	if (!child_args_parse(argc, argv, &f.args))
 		return EX_USAGE;
+	log_open("tlsmilterd", LOG_MAIL);
+	log_set_sink(daemonlog_sink, NULL);
+	daemonlog_set_stderr(f.args.foreground);
 	mark_fds();
 	block_signals();
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
