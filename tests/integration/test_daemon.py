@@ -449,7 +449,8 @@ def test_cache_truncated_under_a_running_frontend(daemon, world):
     d = daemon('hosted_domains = {"%s"}\n' % ours.name)
 
     def known():
-        return d.ask("query", domain=ours.name).get("mode") == "enforce"
+        record = d.ask("query", domain=ours.name).get("record")
+        return record and record["mode"] == "enforce"
 
     until(known, "the policy is learnt")
     d.stop()
