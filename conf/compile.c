@@ -31,10 +31,14 @@ static bool load_value(struct loader *l, const struct option *o,
 		load_error_in(l, at->file, at->line, "%s: %s", o->name,
 		    err.len ? buf_str(&err) : "out of memory");
 	if (ok && text_r) {
-		free(*text_r);
-		*text_r = strdup(buf_str(&canon));
-		if (!*text_r)
+		char *copy = buf_steal(&canon);
+
+		if (copy) {
+			free(*text_r);
+			*text_r = copy;
+		} else {
 			load_error(l, at->line, "out of memory");
+		}
 	}
 	buf_clear(&canon);
 	buf_clear(&err);

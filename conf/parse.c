@@ -214,16 +214,19 @@ static void parse_clean(struct parse *p, const char *text)
 
 static void parse_scanned(struct parse *p, const char *text)
 {
-	struct conf_group *g = conf_text_add(p->t, "", NULL, 1);
+	struct conf_group *top;
 
 	current = p;
-	parse_clean(p, text);
+	if (conf_text_add(p->t, "", NULL, 1))
+		parse_clean(p, text);
+	else
+		out_of_memory();
 	current = NULL;
-	if (!g)
+	top = conf_text_find(p->t, "");
+	if (!top)
 		return;
-	g = conf_text_find(p->t, "");
-	g->e = p->top.e;
-	g->n = p->top.n;
+	top->e = p->top.e;
+	top->n = p->top.n;
 	p->top = (struct conf_group){ 0 };
 }
 

@@ -345,6 +345,7 @@ static bool set_hosted(const struct option *o, const char *s, void *base,
 	buf_add(&name, s, len);
 	ok = check_domain(buf_str(&name), &domain, err) &&
 	    (!eq || parse_stated(eq + 1, &stated, err)) &&
+	    !name.failed && !domain.failed &&
 	    add_hosted(base, buf_str(&domain), stated);
 	buf_adds(canon, buf_str(&domain));
 	if (eq)
@@ -380,5 +381,5 @@ bool value_set(const struct option *o, const char *text, void *base,
 		buf_adds(err, "not clean UTF-8 text");
 		return false;
 	}
-	return set[o->type](o, text, base, canon, err);
+	return set[o->type](o, text, base, canon, err) && !canon->failed;
 }
