@@ -156,18 +156,18 @@ static void done_simple(struct conn *conn, const char *domain, bool ok,
 		conn_refuse(conn, text);
 }
 
+/* A lookup that failed leaves a record too, which says why. */
 static void done_query(struct conn *conn, const char *domain, bool ok,
     const char *text)
 {
 	struct found f = { .domain = domain };
 
 	conn_end_job(conn);
-	if (!ok) {
-		conn_refuse(conn, text);
-		return;
-	}
 	find_record(conn, &f);
-	answer_record(conn, &f, true);
+	if (ok || f.record)
+		answer_record(conn, &f, true);
+	else
+		conn_refuse(conn, text);
 }
 
 static void ask_one(struct conn *conn, json_t *request, enum learner_op op,

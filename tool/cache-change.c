@@ -104,31 +104,59 @@ static void refresh_by_daemon(struct refresh *r)
 	out_progress_end();
 }
 
+/* What is known now, in the words of the store thread. */
+static void describe(const struct record *rec, const struct answer *answer,
+    struct buf *text)
+{
+	if (fresh_standing(rec, clock_wall()) == STANDING_POLICY)
+		buf_addf(text, "policy %s, id %s",
+		    mtasts_mode_name(rec->mode), *rec->id ? rec->id : "-");
+	else
+		buf_adds(text, "no policy");
+	if (answer->error)
+		buf_addf(text, " (%s: %s)", mtasts_strerror(answer->error),
+		    answer->detail);
+}
+
+/* Make the new record of a domain, and put it into the cache. */
+static enum store_error apply(struct refresh *r, const char *domain,
+    const struct answer *answer, struct buf *text)
+{
+	struct fresh_limits limits = lookup_limits(r->t->conf);
+	struct cache *cache = r->access.cache;
+	struct record old, rec;
+	enum store_error e = cache_begin(cache);
+	bool held;
+
+	if (e != STORE_OK)
+		return e;
+	held = cache_get_for_update(cache, domain, &old) == STORE_OK;
+	fresh_apply(held ? &old : NULL, answer, &limits, clock_wall(), &rec);
+	/* The record may point into the old one: describe it first. */
+	describe(&rec, answer, text);
+	e = cache_put(cache, domain, &rec);
+	if (e == STORE_OK)
+		return cache_commit(cache);
+	cache_abort(cache);
+	return e;
+}
+
 /* Work one answer into the cache as the store thread would. */
 static void on_answer(void *arg, size_t index, const struct answer *answer)
 {
 	struct refresh *r = arg;
 	const char *domain = r->domains.v[index];
-	struct fresh_limits limits = lookup_limits(r->t->conf);
-	struct cache *cache = r->access.cache;
-	struct record old, rec;
 	enum store_error e;
-	bool held;
+	struct buf text;
 
-	cache_begin(cache);
-	held = cache_get_for_update(cache, domain, &old) == STORE_OK;
-	fresh_apply(held ? &old : NULL, answer, &limits, clock_wall(), &rec);
-	e = cache_put(cache, domain, &rec);
+	buf_init(&text, 1000);
+	e = apply(r, domain, answer, &text);
 	if (e == STORE_OK)
-		e = cache_commit(cache);
-	else
-		cache_abort(cache);
-	if (e != STORE_OK)
-		refreshed(r, domain, false, store_strerror(e));
-	else
 		refreshed(r, domain, answer->outcome != MTASTS_FAILED,
-		    answer->outcome == MTASTS_FOUND ? "" :
-		    mtasts_strerror(answer->error));
+		    buf_str(&text));
+	else
+		refreshed(r, domain, false, store_strerror(e));
+	buf_clear(&text);
 }
 
 static void refresh_by_ourselves(struct refresh *r)

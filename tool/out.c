@@ -47,7 +47,7 @@ static FILE *out_file(void)
 
 bool out_to_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
 	out.file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out.file) {
@@ -203,6 +203,16 @@ void out_progress_end(void)
 	out.progress_shown = false;
 }
 
+/* Cut what the file held behind the new content. One that nothing was
+ * written to keeps its old content: no export, no loss. */
+static bool cut_rest(FILE *file)
+{
+	off_t end = ftello(file);
+
+	return end == 0 || (end > 0 && (ftruncate(fileno(file), end) == 0 ||
+	    errno == EINVAL));
+}
+
 bool out_finish(void)
 {
 	FILE *file = out_file();
@@ -210,6 +220,8 @@ bool out_finish(void)
 
 	out_progress_end();
 	ok = fflush(file) == 0 && !ferror(file) && !out.failed;
+	if (ok && out.file)
+		ok = cut_rest(file);
 	if (!ok)
 		complain("cannot write the output: %s", strerror(errno));
 	if (out.file)

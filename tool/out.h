@@ -18,7 +18,8 @@ enum colour { PLAIN, BOLD, GREEN, YELLOW, RED };
 /* Decide about colour and progress; once, at start. */
 void out_init(void);
 
-/* Write to a file instead of standard output from now on. */
+/* Write to a file instead of standard output from now on. What it holds is
+ * replaced when there is something to write. */
 bool out_to_file(const char *path);
 
 /* Keep what is printed until out_release() prints or drops it. */

@@ -321,6 +321,21 @@ def test_a_cache_goes_out_and_comes_back(offline, folder):
     assert [r["expires"] for r in again] == [a["expires"], b["expires"]]
 
 
+def test_an_export_that_fails_keeps_the_old_file(offline, folder):
+    run = offline()
+    path = os.path.join(folder, "export.json")
+    with open(path, "w") as file:
+        file.write("x" * 1000)
+    with open(os.path.join(run.state, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run("cache", "export", path).status == 3
+    assert os.path.getsize(path) == 1000
+    assert run("cache", "export", path).status == 0
+    with open(path) as file:
+        assert validated(json.load(file))["domains"] == []
+    assert run("cache", "export", "/dev/full").status == 2
+
+
 def test_an_import_is_all_or_nothing(offline):
     run = offline()
     bad = record("b.example")

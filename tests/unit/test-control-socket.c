@@ -348,6 +348,10 @@ static void a_query_waits_for_the_lookup(void)
 	CU_ASSERT(json_is_false(json_object_get(answer, "live")));
 	json_decref(answer);
 	CU_ASSERT_EQUAL(world.total, 1);
+	say(c, "{\"command\":\"query\",\"domain\":\"a.example\"}");
+	a = take_question();
+	a.fn(a.arg, false, "no room");
+	expect(c, "{\"ok\":false,\"error\":\"no room\"}");
 	control_close(c);
 	socket_close();
 }
