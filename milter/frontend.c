@@ -147,7 +147,7 @@ static void on_message(void *arg, unsigned type, const void *data,
 		on_config(f, data, len, passfd);
 		return;
 	}
-	if (type == MSG_RESOLVER_FD && passfd >= 0) {
+	if (type == MSG_RESOLVER_FD && passfd >= 0 && f->services.learner) {
 		learner_set_resolver(f->services.learner, passfd);
 		return;
 	}
@@ -258,6 +258,8 @@ static int open_cache(struct frontend *f)
 
 static int open_learner(struct frontend *f)
 {
+	if (!f->services.cache)
+		return EX_OK;
 	f->services.learner = learner_start(f->services.cache,
 	    services_conf(&f->services), FD_PEER);
 	if (f->services.learner)

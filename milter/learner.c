@@ -11,6 +11,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+/* Without a store thread nobody shall wait for a lookup. */
+#define NO_LEARNER_SINCE 86400
 #define CALLS_MAX 256
 
 /*
@@ -262,7 +264,7 @@ void learner_wake(struct learner *l)
 void learner_want(struct learner *l, const char *domain,
     enum ask_class class)
 {
-	if (wants_add(&l->wants, domain, class_of[class].queue,
+	if (l && wants_add(&l->wants, domain, class_of[class].queue,
 	    class_of[class].flags, learner_now(l)))
 		learner_wake(l);
 }
@@ -270,7 +272,7 @@ void learner_want(struct learner *l, const char *domain,
 int64_t learner_waiting_since(struct learner *l, const char *domain,
     int64_t now)
 {
-	return wants_waiting(&l->wants, domain, now);
+	return l ? wants_waiting(&l->wants, domain, now) : NO_LEARNER_SINCE;
 }
 
 void learner_set_conf(struct learner *l, struct conf *conf)
@@ -323,7 +325,8 @@ static struct want_call *call_new(enum learner_op op, const char *domain,
 bool learner_call(struct learner *l, enum learner_op op, const char *domain,
     const void *data, size_t len, learner_done_fn *fn, void *arg)
 {
-	struct want_call *call = call_new(op, domain, data, len, fn, arg);
+	struct want_call *call =
+	    l ? call_new(op, domain, data, len, fn, arg) : NULL;
 	bool taken = false;
 
 	if (!call)

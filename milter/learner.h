@@ -29,8 +29,10 @@ struct learner *learner_start(struct cache *cache, struct conf *conf,
 void learner_stop(struct learner *l);
 
 /*
- * Any thread; none of these waits. A full queue drops and counts. The domain
- * is normalised. Wanting a domain that needs no look costs no question; it
+ * Any thread; none of these waits. learner_want(), learner_waiting_since()
+ * and learner_call() accept NULL, when there is no cache to learn for: then
+ * nothing is learnt, and nobody waits. A full queue drops and counts. The
+ * domain is normalised. Wanting a domain that needs no look costs no question; it
  * notes that the domain is in use, at most once a day.
  */
 void learner_want(struct learner *l, const char *domain,

@@ -462,6 +462,8 @@ def test_cache_truncated_under_a_running_frontend(daemon, world):
     assert len(damaged_files(d)) == 1
     assert answers()
     until(known, "the policy is learnt again")
+    # A sanitizer reports the signal that was meant to come.
+    os.truncate(d.errors, 0)
 
 
 def test_cache_that_cannot_be_opened_stops_no_mail(daemon):
