@@ -7,6 +7,7 @@
 
 #include "conf/conf-internal.h"
 
+#include "mtasts/proxy.h"
 #include "util/buf.h"
 
 #define URL_MAX 120	/* leaves room for words in a reply of 200 */
@@ -64,6 +65,12 @@ bool check_url(const char *s, struct buf *canon, struct buf *err)
 	return accept_if(!*s || is_url(s), s,
 	    "an http:// or https:// address of at most 120 characters", canon,
 	    err);
+}
+
+bool check_proxy(const char *s, struct buf *canon, struct buf *err)
+{
+	return accept_if(!*s || proxy_is_valid(s), s, "http://HOST:PORT",
+	    canon, err);
 }
 
 bool check_domain(const char *s, struct buf *canon, struct buf *err)

@@ -103,6 +103,7 @@ bool value_set(const struct option *o, const char *text, void *base,
 bool check_name(const char *s, struct buf *canon, struct buf *err);
 bool check_path(const char *s, struct buf *canon, struct buf *err);
 bool check_authserv_id(const char *s, struct buf *canon, struct buf *err);
+bool check_proxy(const char *s, struct buf *canon, struct buf *err);
 bool check_url(const char *s, struct buf *canon, struct buf *err);
 bool check_domain(const char *s, struct buf *canon, struct buf *err);
 bool check_server(const char *s, struct buf *canon, struct buf *err);

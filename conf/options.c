@@ -99,7 +99,7 @@ const struct option options[] = {
 	    .reload = RELOAD_RESOLVER, IN(conf, ca_file), .check = check_path,
 	    .help = "trusted authorities; default: the system's" },
 	{ "https", "proxy", OPT_STRING, .def = "",
-	    .reload = RELOAD_RESOLVER, IN(conf, proxy), .check = check_url,
+	    .reload = RELOAD_RESOLVER, IN(conf, proxy), .check = check_proxy,
 	    .help = "HTTP proxy for policy fetches" },
 	{ "https", "timeout", OPT_DURATION, .def = "60s", .min = 1,
 	    .max = 10 * MIN, .reload = RELOAD_RESOLVER,

@@ -450,10 +450,14 @@ static bool set_address(struct setup *s, struct fetch *t)
 	    CURL_LOCK_DATA_DNS) != CURLSHE_OK)
 		return false;
 	set_ptr(s, CURLOPT_SHARE, t->share);
-	t->entry = f->proxy ?
-	    resolve_entry(f->proxy->host, f->proxy->port, f->proxy->addrs,
-	    f->proxy->addrs_n) :
-	    resolve_entry(t->host, f->port, &t->addrs[t->at], 1);
+	if (!f->proxy)
+		t->entry = resolve_entry(t->host, f->port, &t->addrs[t->at],
+		    1);
+	else if (f->proxy->addrs_n)
+		t->entry = resolve_entry(f->proxy->host, f->proxy->port,
+		    f->proxy->addrs, f->proxy->addrs_n);
+	else
+		return true;
 	set_ptr(s, CURLOPT_RESOLVE, t->entry);
 	return t->entry != NULL;
 }

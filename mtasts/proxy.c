@@ -8,7 +8,7 @@
 #include "util/buf.h"
 #include "util/str.h"
 
-static bool parse(struct proxy *p, const char *url, struct buf *err)
+static bool parse(const char *url, struct proxy *p)
 {
 	static const char scheme[] = "http://";
 	const char *at = url + sizeof(scheme) - 1, *colon = strrchr(url, ':');
@@ -16,24 +16,32 @@ static bool parse(struct proxy *p, const char *url, struct buf *err)
 
 	if (!str_starts(url, scheme) || !colon || colon <= at ||
 	    (size_t)(colon - at) >= sizeof(p->host) ||
-	    !str_to_u64(colon + 1, 65535, &port) || port == 0) {
-		buf_addf(err, "proxy \"%s\" is not http://HOST:PORT", url);
+	    !str_to_u64(colon + 1, 65535, &port) || port == 0)
 		return false;
-	}
+	for (const char *c = at; c < colon; c++)
+		if (!str_is_alnum(*c) && !strchr(".-_:[]", *c))
+			return false;
 	memcpy(p->host, at, (size_t)(colon - at));
+	p->host[colon - at] = '\0';
 	p->port = (uint16_t)port;
 	return true;
+}
+
+bool proxy_is_valid(const char *url)
+{
+	struct proxy p;
+
+	return parse(url, &p);
 }
 
 static bool resolve(struct proxy *p, struct buf *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	struct netaddr numeric;
 	int rc;
 
-	if (netaddr_parse(p->host, &p->addrs[0])) {
-		p->addrs_n = 1;
+	if (netaddr_parse(p->host, &numeric))
 		return true;
-	}
 	rc = getaddrinfo(p->host, NULL, &hints, &list);
 	for (struct addrinfo *a = list; a && p->addrs_n < PROXY_ADDRS_MAX;
 	    a = a->ai_next) {
@@ -56,11 +64,12 @@ struct proxy *proxy_new(const char *url, struct buf *err)
 
 	if (p)
 		p->url = strdup(url);
-	if (!p || !p->url) {
+	if (!p || !p->url)
 		buf_adds(err, "out of memory");
-	} else if (parse(p, url, err) && resolve(p, err)) {
+	else if (!parse(url, p))
+		buf_addf(err, "proxy \"%s\" is not http://HOST:PORT", url);
+	else if (resolve(p, err))
 		return p;
-	}
 	proxy_free(p);
 	return NULL;
 }

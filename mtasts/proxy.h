@@ -19,12 +19,14 @@ struct proxy {
 	char *url;
 	char host[MTASTS_DOMAIN_SIZE];
 	uint16_t port;
-	struct netaddr addrs[PROXY_ADDRS_MAX];
+	struct netaddr addrs[PROXY_ADDRS_MAX];	/* none: host is one */
 	size_t addrs_n;
 };
 
-/* Parse "http://HOST:PORT", nothing behind it; NULL with a sentence in
- * err. */
+/* True for "http://HOST:PORT" with nothing behind it. */
+bool proxy_is_valid(const char *url);
+
+/* Parse and resolve; NULL with a sentence in err. */
 struct proxy *proxy_new(const char *url, struct buf *err);
 void proxy_free(struct proxy *p);
 

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The resolver process, between a monitor and a frontend played by
+resolver-probe: sandboxed as in the daemon, with real DNS and HTTPS."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from rig.daemon import sanitized
+from rig.world import PRIVATE
+
+PROBE = os.path.join(os.environ.get("TLSMILTER_BUILD", "."),
+                     "tests/integration/resolver-probe")
+FOUND, UNCHANGED, ABSENT, FAILED = range(4)
+DNS_ERROR, HOST_ERROR, TIMEOUT_ERROR = 5, 7, 12
+LOG_WARNING = 4
+EX_CONFIG = 78
+
+
+class Session:
+    """What the resolver said, by kind."""
+
+    def __init__(self, lines):
+        messages = [json.loads(line) for line in lines]
+        self.end = messages[-1]
+        self.logs = [m for m in messages if m["type"] == "log"]
+        self.status = [m["status"] for m in messages
+                       if m["type"] == "status"]
+        self.arrivals = [m for m in messages if m["type"] == "answer"]
+        self.answers = sorted(self.arrivals, key=lambda m: m["seq"])
+
+
+@pytest.fixture
+def resolver(world, folder):
+    """resolver(question…, config=…): what came of it."""
+
+    def run(*questions, config="", dns="", https="", ends=0):
+        file = os.path.join(folder, "resolver.conf")
+        with open(file, "w") as out:
+            out.write(config)
+            if sanitized():
+                out.write("sandbox = no\n")
+            out.write('dns {\n  trust_anchor = "%s"\n%s\n}\n' % (
+                world.trust_anchor, dns))
+            out.write('https {\n  ca_file = "%s"\n%s\n}\n' % (
+                world.ca_file, https))
+        done = subprocess.run([PROBE, file, *questions], text=True,
+                              timeout=100, capture_output=True)
+        assert done.stderr == ""
+        session = Session(done.stdout.splitlines())
+        assert session.end["status"] == ends, session.end
+        return session
+
+    return run
+
+
+def test_everything_about_a_domain(world, resolver):
+    d = world.domain(id="one", mx=[])
+    d.set("", "MX", "20 mx-b.%s." % d.name, "10 mx-z.%s." % d.name,
+          "10 MX-A.%s." % d.name)
+    d.set("_smtp._tls", "TXT", '"v=TLSRPTv1; rua=mailto:tls@%s"' % d.name)
+    d.policy(mx=["mx-a." + d.name, "*." + d.name], id="one")
+    a, = resolver("%s,mx,rua" % d.name).answers
+    assert (a["outcome"], a["error"], a["id"]) == (FOUND, 0, "one")
+    assert (a["mode"], a["max_age"]) == ("enforce", 604800)
+    assert a["patterns"] == "mx-a.%s *.%s" % (d.name, d.name)
+    assert a["text"] == d.host.body.decode()
+    assert a["mx"] == "mx-a.{0} mx-z.{0} mx-b.{0}".format(d.name)
+    assert a["rua"] == "tls@" + d.name
+    assert a["mx_known"] and not a["null_mx"] and a["secure"]
+
+
+def test_only_what_is_wanted_is_asked(world, resolver):
+    d = world.domain()
+    a, = resolver(d.name).answers
+    assert (a["outcome"], a["mx"], a["mx_known"]) == (FOUND, "", False)
+    assert world.dns.count(d.name, "MX") == 0
+    assert world.dns.count("_smtp._tls." + d.name) == 0
+
+
+MX_CASES = [
+    # (label, records, mx, null)
+    ("null MX", ["0 ."], "", True),
+    ("a null MX beside others is none", ["0 .", "10 mx.a.example."],
+     "mx.a.example", False),
+    ("no host name", ["10 mx_1.a.example.", "20 mx.a.example."],
+     "mx.a.example", False),
+]
+
+
+@pytest.mark.parametrize("label,records,mx,null", MX_CASES,
+                         ids=[c[0] for c in MX_CASES])
+def test_mx_records(world, resolver, label, records, mx, null):
+    d = world.domain(mx=[])
+    d.set("", "MX", *records)
+    a, = resolver(d.name + ",mx").answers
+    assert (a["mx_known"], a["mx"], a["null_mx"]) == (True, mx, null)
+
+
+def test_without_mx_the_domain_is_the_host(world, resolver):
+    """STS-V-09, RFC 5321 §5.1."""
+    d = world.domain(mx=[])
+    a, = resolver(d.name + ",mx").answers
+    assert (a["mx_known"], a["mx"]) == (True, d.name)
+
+
+def test_mx_of_no_domain(world, resolver):
+    a, = resolver("nothing-here.example,mx").answers
+    assert (a["outcome"], a["mx_known"], a["mx"]) == (ABSENT, True, "")
+
+
+def test_mx_cannot_be_had(world, resolver):
+    d = world.domain()
+    world.dns.rules[d.name, "MX"] = "servfail"
+    a, = resolver(d.name + ",mx").answers
+    assert (a["outcome"], a["mx_known"], a["mx"]) == (FOUND, False, "")
+
+
+def test_held_id(world, resolver):
+    d = world.domain(id="7")
+    same, forced = resolver(d.name + ",held=7",
+                            d.name + ",held=7,refetch").answers
+    assert same["outcome"] == UNCHANGED
+    assert forced["outcome"] == FOUND
+    assert d.host.count == 1
+
+
+def test_private_addresses_only_for_our_own(world, resolver):
+    d = world.domain(web=(PRIVATE,))
+    stranger, ours = resolver(d.name, d.name + ",private").answers
+    assert (stranger["outcome"], stranger["error"]) == (FAILED, HOST_ERROR)
+    assert ours["outcome"] == FOUND
+
+
+def test_failures_are_answers(world, resolver):
+    gone, slow = world.domain(), world.domain()
+    slow.host.mute = True
+    world.dns.rules["_mta-sts." + gone.name, "*"] = "servfail"
+    a, b = resolver(gone.name, slow.name, https="timeout = 2s").answers
+    assert (a["outcome"], a["error"]) == (FAILED, DNS_ERROR)
+    assert (b["outcome"], b["error"], b["id"]) == (FAILED, TIMEOUT_ERROR,
+                                                   "1")
+
+
+def test_strangers_domains_do_not_keep_ours_waiting(world, resolver):
+    """More senders' domains with silent servers than may be under way,
+    then one of ours."""
+    slow = [world.domain() for _ in range(40)]
+    for d in slow:
+        d.host.mute = True
+    ours = world.domain()
+    s = resolver(*("%s,class=3" % d.name for d in slow),
+                 ours.name + ",class=1", https="timeout = 3s")
+    assert len(s.answers) == 41
+    assert s.arrivals[0]["domain"] == ours.name
+    assert s.arrivals[0]["outcome"] == FOUND
+    assert {a["error"] for a in s.answers[:40]} == {TIMEOUT_ERROR}
+
+
+def test_many_questions(world, resolver):
+    domains = [world.domain() for _ in range(30)]
+    s = resolver(*(d.name + ",mx,rua" for d in domains))
+    assert [a["domain"] for a in s.answers] == [d.name for d in domains]
+    assert {a["outcome"] for a in s.answers} == {FOUND}
+
+
+@pytest.mark.skipif(sanitized(), reason="sanitizers exclude the sandbox")
+def test_the_sandbox_is_closed(world, resolver):
+    d = world.domain()
+    s = resolver(d.name)
+    assert s.status[0]["sandbox"] == {"wanted": True, "landlock": True,
+                                      "seccomp": True}
+    assert s.answers[0]["outcome"] == FOUND
+    assert not [m for m in s.logs if m["priority"] <= LOG_WARNING]
+
+
+def test_the_sandbox_may_be_left_out(world, resolver):
+    d = world.domain()
+    s = resolver(d.name, config="" if sanitized() else "sandbox = no\n")
+    assert s.status[0]["sandbox"] == {"wanted": False, "landlock": False,
+                                      "seccomp": False}
+    assert s.answers[0]["outcome"] == FOUND
+
+
+def test_dnssec_works(world, resolver):
+    s = resolver(world.domain().name)
+    assert [x["dnssec"]["validation"] for x in s.status] == ["testing",
+                                                             "works"]
+    assert s.answers[0]["secure"]
+
+
+def test_servers_that_strip_dnssec(world, resolver):
+    world.dns.strip = True
+    s = resolver(world.domain().name)
+    assert [x["dnssec"]["validation"] for x in s.status] == ["testing",
+                                                             "failed"]
+    assert s.status[1]["dnssec"]["reason"]
+    assert [m["priority"] for m in s.logs] == [LOG_WARNING]
+    assert s.answers[0]["outcome"] == FOUND
+    assert not s.answers[0]["secure"]
+
+
+@pytest.mark.parametrize("dnssec", ["off", "trust-ad"])
+def test_dnssec_is_not_wanted(world, resolver, dnssec):
+    s = resolver(world.domain().name, dns="dnssec = " + dnssec)
+    assert [x["dnssec"]["validation"] for x in s.status] == ["off"]
+    assert s.answers[0]["outcome"] == FOUND
+
+
+def test_a_trust_anchor_that_is_none_does_not_stop_mail(world, resolver,
+                                                        folder):
+    bad = os.path.join(folder, "bad.key")
+    with open(bad, "w") as file:
+        file.write("this is no key\n")
+    d = world.domain()
+    os.rename(world.trust_anchor, world.trust_anchor + ".kept")
+    os.link(bad, world.trust_anchor)
+    try:
+        s = resolver(d.name)
+    finally:
+        os.replace(world.trust_anchor + ".kept", world.trust_anchor)
+    assert s.answers[0]["outcome"] == FOUND
+    assert "without DNSSEC" in s.logs[0]["line"]
+
+
+@pytest.mark.parametrize("who", ["monitor", "frontend"])
+def test_it_ends_with_its_parents(world, resolver, who):
+    s = resolver(world.domain().name, "close=" + who)
+    assert s.answers[0]["outcome"] == FOUND
+    assert s.end == {"type": "end", "status": 0, "signal": 0}
+
+
+def test_what_cannot_be_used_ends_it(world, resolver, folder):
+    s = resolver(https='proxy = "http://nothing-here.example:3128"',
+                 ends=EX_CONFIG)
+    assert "nothing-here.example" in s.logs[-1]["line"]
+    assert not s.status
