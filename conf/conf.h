@@ -85,7 +85,7 @@ struct conf {
 	struct conf_text *text;	/* every option as canonical text, for
 				 * dumping and comparison */
 
-	bool needs_to_policy;	/* some rule asks for recipients' promises */
+	bool needs_to_policy;	/* a rule asks for recipients' promises */
 	bool needs_from_policy;
 };
 
@@ -103,8 +103,8 @@ void conf_messages_clear(struct conf_messages *m);
 /*
  * Read path and every file it names into the bundle, and compile. With
  * path == NULL or "" the default file is used if it exists, else the
- * built-in configuration. Return NULL after an error; warnings may come either way.
- * May be called from any thread; one load runs at a time.
+ * built-in configuration. Return NULL after an error; warnings may come
+ * either way. May be called from any thread; one load runs at a time.
  */
 struct conf *conf_load(const char *path, struct bundle *bundle,
     struct conf_messages *messages);

@@ -29,28 +29,28 @@ static void add_socket_advice(const struct endpoint *ep, struct buf *out)
 		    "#   milter = \"unix:" QUEUE_DIRECTORY
 		    "tlsmilter/milter.sock\"\n"
 		    "# into tlsmilter.conf, with socket_group = \"postfix\", "
-		    "and run this command again.\n");
+		    "and run this command\n# again.\n");
 	else if (str_starts(ep->path, QUEUE_DIRECTORY))
 		buf_adds(out,
 		    "# The path is relative to the queue directory, so it is "
-		    "right with and without\n# chroot.\n");
+		    "right with and\n# without chroot.\n");
 	else
 		buf_addf(out,
 		    "# Only for an smtpd that is not chrooted (fifth column "
-		    "of master.cf: n). Debian's\n"
-		    "# is: there the socket must be inside " QUEUE_DIRECTORY
-		    ".\n");
+		    "of master.cf: n).\n"
+		    "# Debian's is: there the socket must be inside "
+		    QUEUE_DIRECTORY ".\n");
 	if (ep->kind == ENDPOINT_UNIX)
 		buf_adds(out,
 		    "# The user postfix must be able to open the socket: see "
-		    "socket_group and socket_mode.\n");
+		    "socket_group and\n# socket_mode.\n");
 }
 
 static void add_milter(const struct conf *c, struct buf *out)
 {
 	buf_adds(out,
 	    "# 1. The milter. If smtpd_milters names others already, add "
-	    "this one to them.\n");
+	    "this one to\n# them.\n");
 	if (c->observe)
 		buf_adds(out,
 		    "# mode = observe: if tlsmilterd is not running, mail "
@@ -59,7 +59,7 @@ static void add_milter(const struct conf *c, struct buf *out)
 	else
 		buf_adds(out,
 		    "# mode = enforce: if tlsmilterd is not running, mail is "
-		    "deferred, not let through.\n");
+		    "deferred, not let\n# through.\n");
 	add_socket_advice(&c->milter, out);
 	buf_adds(out, "smtpd_milters = { ");
 	add_address(&c->milter, out);
@@ -67,7 +67,7 @@ static void add_milter(const struct conf *c, struct buf *out)
 	    c->observe ? "accept" : "tempfail");
 	buf_adds(out,
 	    "# Never add it to non_smtpd_milters: mail from sendmail(1) has "
-	    "no TLS to look at.\n");
+	    "no TLS to\n# look at.\n");
 }
 
 /* ---- STARTTLS ---------------------------------------------------------- */
@@ -88,8 +88,8 @@ static void add_tls(const struct conf *c, struct buf *out)
 {
 	buf_adds(out,
 	    "\n# 2. STARTTLS must be offered. Not \"encrypt\": that would "
-	    "refuse all plaintext, and\n"
-	    "# RFC 3207 forbids it to a public server.\n"
+	    "refuse all\n# plaintext, and RFC 3207 forbids it to a public "
+	    "server.\n"
 	    "smtpd_tls_security_level = may\n"
 	    "# Key and certificate, if they are not there yet (Postfix 3.4 "
 	    "and later):\n"
@@ -98,8 +98,7 @@ static void add_tls(const struct conf *c, struct buf *out)
 		return;
 	buf_adds(out,
 	    "# A rule looks at client certificates. Postfix asks for them "
-	    "only with this, and\n"
-	    "# names only those it trusts.\n"
+	    "only with\n# this, and names only those it trusts.\n"
 	    "smtpd_tls_ask_ccert = yes\n"
 	    "smtpd_tls_CApath = /etc/ssl/certs\n");
 }
@@ -132,8 +131,8 @@ static void add_daemon_names(const struct conf *c, struct buf *out)
 	if (names.n)
 		buf_adds(out,
 		    "\n# 3. Rules or listener sections name services. Give "
-		    "each its name in master.cf, below\n"
-		    "# the line of its smtpd; a port number needs nothing.\n");
+		    "each its name in\n# master.cf, below the line of its "
+		    "smtpd; a port number needs nothing.\n");
 	for (size_t i = 0; i < names.n; i++)
 		buf_addf(out, "#   -o milter_macro_daemon_name=%s\n",
 		    names.v[i]);
