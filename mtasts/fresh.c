@@ -32,10 +32,26 @@ static int64_t end_of(const struct record *rec)
 	return at_least(rec->expires, rec->fetched + CURRENT_DELIVERY);
 }
 
+/* True in the minutes after a failed fetch. A time further away than that
+ * was set by a clock that has jumped back since. */
+static bool must_wait(const struct record *rec, int64_t now)
+{
+	return now < rec->retry_after && rec->retry_after - now <= RETRY;
+}
+
+/* The id that may not be fetched now, "" if there is none. */
+static const char *barred_id(const struct record *rec, int64_t now)
+{
+	return rec->failed_id && must_wait(rec, now) ? rec->failed_id : "";
+}
+
 enum standing fresh_standing(const struct record *rec, int64_t now)
 {
-	if (!rec || now >= end_of(rec))
+	if (!rec)
 		return STANDING_UNKNOWN;
+	if (now >= end_of(rec))
+		return *barred_id(rec, now) ? STANDING_NO_POLICY :
+		    STANDING_UNKNOWN;
 	if (rec->kind == RECORD_POLICY)
 		return STANDING_POLICY;
 	/* The clock jumped back: nobody knows how long this is to hold. */
@@ -45,13 +61,6 @@ enum standing fresh_standing(const struct record *rec, int64_t now)
 static bool has_policy(const struct record *rec, int64_t now)
 {
 	return fresh_standing(rec, now) == STANDING_POLICY;
-}
-
-/* True in the minutes after a failed fetch. A time further away than that
- * was set by a clock that has jumped back since. */
-static bool must_wait(const struct record *rec, int64_t now)
-{
-	return now < rec->retry_after && rec->retry_after - now <= RETRY;
 }
 
 /* True when a policy should be fetched again, whatever its id says. */
@@ -100,7 +109,7 @@ void fresh_ask(const struct record *rec, int64_t now, struct ask *ask)
 		ask->held_id = rec->id;
 		ask->refetch = fresh_due(rec, now) == FRESH_REFETCH;
 	}
-	if (!ask->refetch && *rec->failed_id && must_wait(rec, now))
+	if (!ask->refetch && *barred_id(rec, now))
 		ask->held_id = rec->failed_id;
 }
 

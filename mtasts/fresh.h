@@ -30,7 +30,8 @@ struct fresh_limits {
 /*
  * rec may be NULL: nothing is held. A policy stands until it expires, and
  * at least the ten seconds that the delivery it was fetched for needs:
- * max_age may be 0 (STS-P-10).
+ * max_age may be 0 (STS-P-10). In the minutes after a failed fetch a domain
+ * without policy has none; that is not unknown.
  */
 enum standing fresh_standing(const struct record *rec, int64_t now);
 

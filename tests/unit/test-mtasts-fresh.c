@@ -301,6 +301,16 @@ static void no_policy_is_remembered_briefly(void)
 	    { 120, FAILED("", MTASTS_E_DNS), IS(NP, FRESH_NOTHING, "a", 0) },
 	    { 200, FOUND("b", ENF, WEEK),
 	      IS(P, FRESH_NOTHING, "b", LOG(NEW)) });
+	RUN("STS-F-12 expired within the 5 minutes",
+	    { 0, FOUND("a", ENF, HOUR), IS(P, FRESH_NOTHING, "a", LOG(NEW)) },
+	    { HOUR - 10, FAILED("a", MTASTS_E_HTTP), IS(P, FRESH_NOTHING, "a",
+	      LOG(REFRESH_FAILED) | LOG(EXPIRING)) },
+	    { HOUR, WAIT, IS(NP, FRESH_NOTHING, "a", 0) },
+	    { HOUR + 100, SAME("a"), IS(NP, FRESH_NOTHING, "a", 0) },
+	    { HOUR + 289, WAIT, IS(NP, FRESH_NOTHING, "a", 0) },
+	    { HOUR + 290, WAIT, IS(U, FRESH_CHECK, "", 0) },
+	    { HOUR + 290, FAILED("a", MTASTS_E_HTTP),
+	      IS(NP, FRESH_NOTHING, "a", LOG(LOST)) });
 	RUN("STS-T-16 DNS errors are asked about again after a minute",
 	    { 0, FAILED("", MTASTS_E_DNS), IS(NP, FRESH_NOTHING, "", 0) },
 	    { 60, WAIT, IS(NP, FRESH_CHECK, "", 0) },
@@ -343,7 +353,7 @@ static void clocks_may_jump(void)
 static void nothing_changes_before_next(void)
 {
 	static const int64_t times[] = { 0, 1, 40, 100, 350, 700, 1000 };
-	struct record rec = { .id = "a", .failed_id = "" };
+	struct record rec = { .id = "a" };
 	unsigned state = 12345;
 
 	CU_ASSERT_EQUAL(fresh_next(NULL, 0), INT64_MAX);
@@ -358,6 +368,7 @@ static void nothing_changes_before_next(void)
 		bool good = true;
 
 		rec.kind = (enum record_kind)(round & 1);
+		rec.failed_id = round & 2 ? "b" : "";
 		for (size_t i = 0; i < N(members); i++) {
 			state = state * 1103515245u + 12345u;
 			*members[i] = times[(state >> 16) % N(times)];
