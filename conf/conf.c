@@ -261,8 +261,8 @@ struct conf *conf_load(const char *path, struct bundle *bundle,
 		path = CONF_DEFAULT_FILE;
 	buf_init(&err, 5000);
 	if (path && !bundle_add_file(bundle, path, &err)) {
-		l.file = path;
-		load_error(&l, 0, "%s", buf_str(&err));
+		l.errors++;
+		add_message(messages, true, buf_steal(&err));
 	}
 	buf_clear(&err);
 	return l.errors ? NULL : load(&l, path);
