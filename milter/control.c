@@ -4,6 +4,7 @@
 #include "milter/control-internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -301,6 +302,15 @@ static void conn_flush(struct conn *conn)
 	}
 }
 
+/* A peer that closed its whole end hears no answer; one that only said its
+ * last may wait for one. */
+static bool has_hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
+}
+
 static void conn_read(struct conn *conn)
 {
 	char chunk[READ_CHUNK];
@@ -310,7 +320,7 @@ static void conn_read(struct conn *conn)
 		return;
 	if (n <= 0) {
 		conn->eof = true;
-		conn->dead = n < 0;
+		conn->dead = n < 0 || has_hung_up(conn->fd);
 		return;
 	}
 	loop_timer_set(conn->idle, IDLE_MS);
@@ -342,6 +352,16 @@ static bool conn_next_request(struct conn *conn)
 	return true;
 }
 
+/* While a job waits for others, the peer is listened to, so that one that
+ * leaves is noticed; but not without limit. */
+static bool wants_read(const struct conn *conn)
+{
+	const struct job *job = &conn->job;
+
+	return !conn->eof && (!job->id ||
+	    (!job->step && conn->lines.in.len < ROOM));
+}
+
 /* Do a little, then say what to wait for; frees a connection that ended. */
 static void conn_work(struct conn *conn)
 {
@@ -359,7 +379,7 @@ static void conn_work(struct conn *conn)
 		conn_free(conn);
 		return;
 	}
-	if (!job->id && !again && !conn->eof)
+	if (!again && wants_read(conn))
 		events |= LOOP_READ;
 	/* A job without a step waits for the bell, not for the socket. */
 	if (conn_unsent(conn) > 0 || again || (job->id && job->step))

@@ -728,8 +728,8 @@ def test_a_peer_that_leaves_early_is_forgotten(daemon, world):
         peer = Peer(one)
         peer.send(b'{"command":"query","domain":"%s"}\n' % d.name.encode())
         peer.close()
-    found, = objects(one.tool("query", "--json", d.name))
-    assert found["mode"] == "enforce"
+    done = one.tool("query", "--json", d.name)
+    assert objects(done)[0]["mode"] == "enforce", done.err
     until(lambda: is_served(one), "the control socket answers")
 
 

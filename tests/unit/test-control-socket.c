@@ -478,15 +478,20 @@ static void older_policies_are_not_imported(void)
 static void who_leaves_is_forgotten(void)
 {
 	struct control_client *c;
-	struct asked a;
+	struct asked asked[100];
 
 	socket_open();
-	c = connect_client();
-	say(c, "{\"command\":\"cache-purge\",\"domain\":\"a.example\"}");
-	a = take_question();
-	CU_ASSERT_EQUAL(a.op, LEARNER_PURGE);
-	control_close(c);
-	a.fn(a.arg, true, "");
+	/* More than there may be connections: each gives its place back. */
+	for (size_t i = 0; i < 100; i++) {
+		c = connect_client();
+		say(c, "{\"command\":\"cache-purge\","
+		    "\"domain\":\"a.example\"}");
+		asked[i] = take_question();
+		CU_ASSERT_EQUAL(asked[i].op, LEARNER_PURGE);
+		control_close(c);
+	}
+	for (size_t i = 0; i < 100; i++)
+		asked[i].fn(asked[i].arg, true, "");
 	c = connect_client();
 	say(c, "{\"command\":\"status\"}");
 	json_decref(hear(c));
