@@ -60,26 +60,6 @@ void strv_clear(struct strv *sv)
 	*sv = (struct strv){ 0 };
 }
 
-bool str_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool str_is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool str_is_alnum(char c)
-{
-	return str_is_alpha(c) || str_is_digit(c);
-}
-
-char str_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 void str_lower_all(char *s)
 {
 	for (; *s; s++)

@@ -28,10 +28,26 @@ bool strv_has(const struct strv *sv, const char *s);
 bool strv_has_nocase(const struct strv *sv, const char *s);
 void strv_clear(struct strv *sv);
 
-bool str_is_digit(char c);
-bool str_is_alpha(char c);
-bool str_is_alnum(char c);
-char str_lower(char c);
+static inline bool str_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool str_is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool str_is_alnum(char c)
+{
+	return str_is_alpha(c) || str_is_digit(c);
+}
+
+static inline char str_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 void str_lower_all(char *s);
 bool str_ieq(const char *a, const char *b);
 bool str_ieq_n(const char *a, const char *b, size_t n);
