@@ -113,11 +113,6 @@ bool control_encode(const json_t *object, struct buf *out)
 	return false;
 }
 
-json_t *control_ok(void)
-{
-	return json_pack("{s:b}", "ok", 1);
-}
-
 json_t *control_error(const char *text)
 {
 	return json_pack("{s:b, s:o}", "ok", 0, "error",
@@ -140,7 +135,7 @@ json_t *control_string(const char *text)
 		else
 			buf_addf(&b, "\\x%02X", c);
 	}
-	string = json_string(buf_str(&b));
+	string = b.failed ? NULL : json_string(buf_str(&b));
 	buf_clear(&b);
 	return string;
 }

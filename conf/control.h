@@ -66,12 +66,11 @@ json_t *control_decode(const char *line, size_t len, struct buf *err);
  * memory ran out (out is then as before). */
 bool control_encode(const json_t *object, struct buf *out);
 
-/* New answers; NULL when out of memory. A text that is not clean UTF-8 is
- * escaped. */
-json_t *control_ok(void);
+/* A new answer that says no; NULL when out of memory. */
 json_t *control_error(const char *text);
 
-/* A string that is valid in JSON whatever the bytes are. */
+/* A string that is valid in JSON whatever the bytes are: what is not clean
+ * UTF-8 is escaped. NULL when out of memory, or too long for a line. */
 json_t *control_string(const char *text);
 
 /* ---- client ------------------------------------------------------------ */
