@@ -198,7 +198,7 @@ static void take_version(struct parser *p, struct span v)
 		report(p, F_VERSION, v.s);
 }
 
-/* mode_parse takes a string; no longer name is one. */
+/* A value that is too long for the buffer is no mode. */
 static void take_mode(struct parser *p, struct span v)
 {
 	char name[sizeof("enforce")];
