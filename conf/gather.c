@@ -57,6 +57,9 @@ static void look_at(void *arg, const struct record *rec)
 	    PROMISE_NONE;
 	g->ours = g->ours || names_us(rec, standing == STANDING_POLICY,
 	    look->mx_names);
+	/* Learnt as a sender's domain: its MX hosts may name us still. */
+	if (look->mx_names && !g->ours && !rec->mx_known)
+		g->learn = true;
 }
 
 /* Where the record of a domain comes from. */

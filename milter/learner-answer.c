@@ -40,10 +40,10 @@ static void answered_done(struct learner *l, bool kept)
 
 	while ((want = wants_first_answered(&l->wants))) {
 		learner_calls_finish(l, want);
-		if (kept)
-			wants_drop(&l->wants, want);
-		else
+		if (!kept)
 			wants_cool(&l->wants, want, thaw);
+		else if (!wants_committed(&l->wants, want))
+			loop_timer_set(l->pump_timer, 0);
 	}
 }
 

@@ -44,6 +44,15 @@ static void count_missed(struct learner *l)
 	l->hosted_missed = n;
 }
 
+static void set_missed(struct learner *l, struct hosted_state *h, bool missed)
+{
+	if (h->missed && !missed)
+		l->hosted_missed--;
+	else if (missed && !h->missed)
+		l->hosted_missed++;
+	h->missed = missed;
+}
+
 /* Want those that are due; one that was dropped because the queue is full
  * comes again at the next tick. */
 static void want_hosted(struct learner *l)
@@ -87,14 +96,14 @@ static void note_missed(struct learner *l, const struct hosted *hosted,
     struct hosted_state *h, bool has_policy, const char *why)
 {
 	if (has_policy || hosted->stated) {
-		h->missed = false;
+		set_missed(l, h, false);
 		return;
 	}
 	if (!h->missed && log_limit_take(&l->missed_limit))
 		log_warn("learner", "hosted domain %s has no MTA-STS policy "
 		    "(%s), treating it as one without promise",
 		    hosted->domain, *why ? why : "none published");
-	h->missed = true;
+	set_missed(l, h, true);
 }
 
 void learner_keep_answered(struct learner *l, const char *domain,
@@ -115,7 +124,6 @@ void learner_keep_answered(struct learner *l, const char *domain,
 	h->next = next < soonest ? soonest : next < now + DAY ? next :
 	    now + DAY;
 	note_missed(l, hosted, h, has_policy, why);
-	count_missed(l);
 }
 
 void learner_keep_forget(struct learner *l, const char *domain)

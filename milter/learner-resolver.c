@@ -20,8 +20,8 @@
 #define STATUS_MAX 65536
 /* One turn of the loop; other work gets its turn in between. */
 #define TURN 256
-/* Between looks at a domain whose MX names were not asked for before. */
-#define MX_PAUSE 300
+/* Between looks at a domain whose MX names are not known. */
+#define MX_PAUSE 60
 
 /* ---- the end of a resolver --------------------------------------------- */
 

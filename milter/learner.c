@@ -305,7 +305,7 @@ static struct want_call *call_new(enum learner_op op, const char *domain,
 {
 	struct want_call *call = NULL;
 
-	if (strlen(domain) < sizeof(call->domain))
+	if (*domain && strlen(domain) < sizeof(call->domain))
 		call = calloc(1, sizeof(*call));
 	if (!call)
 		return NULL;

@@ -235,7 +235,8 @@ struct want *wants_get(struct wants *w, const char *domain,
 		merge(w, want, queue, flags);
 	if (want) {
 		want->flags |= flags;
-		if (want->state == WANT_COOLING)
+		if (want->state == WANT_COOLING ||
+		    want->state == WANT_ANSWERED)
 			move(w, want, WANT_QUEUED, false);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -347,6 +348,18 @@ bool wants_answered(struct wants *w, struct want *want)
 	done = !again(w, want, want->brings);
 	if (done)
 		move(w, want, WANT_ANSWERED, false);
+	pthread_mutex_unlock(&w->lock);
+	return done;
+}
+
+bool wants_committed(struct wants *w, struct want *want)
+{
+	bool done;
+
+	pthread_mutex_lock(&w->lock);
+	done = !again(w, want, want->brings);
+	if (done)
+		drop(w, want);
 	pthread_mutex_unlock(&w->lock);
 	return done;
 }

@@ -111,7 +111,8 @@ int64_t wants_waiting(struct wants *w, const char *domain, int64_t now);
 /* Any thread. */
 void wants_counts(struct wants *w, struct want_counts *n_r);
 
-/* Owner: the entry of a domain, made if need be, whatever the bounds say. */
+/* Owner: the entry of a domain, queued or asked; made if need be, whatever
+ * the bounds say. */
 struct want *wants_get(struct wants *w, const char *domain,
     enum want_queue queue, unsigned flags, int64_t now);
 
@@ -131,6 +132,10 @@ void wants_known(struct wants *w, struct want *want);
 /* Owner: one has its answer. False, and it is queued again, if more was
  * wanted meanwhile than the question brings. */
 bool wants_answered(struct wants *w, struct want *want);
+
+/* Owner: its answer is committed, it is forgotten. False, and it is queued
+ * again, if more was wanted since. */
+bool wants_committed(struct wants *w, struct want *want);
 
 /* Owner: why it was wanted, until now. */
 unsigned wants_flags(struct wants *w, const struct want *want);

@@ -36,7 +36,9 @@ static const struct row {
 	{ "refetch.example", RECORD_POLICY, MTASTS_ENFORCE, 900, 60, -1,
 	    "mx.us.example", "", "" },
 	{ "two-labels.example", RECORD_POLICY, MTASTS_ENFORCE, 900, 60, 800,
-	    "*.example", "", "" },
+	    "*.example", "mx.other.example", "" },
+	{ "sender.example", RECORD_POLICY, MTASTS_ENFORCE, 900, 60, 800,
+	    "mx.theirs.example", "", "" },
 };
 
 struct cache {
@@ -56,7 +58,7 @@ enum store_error cache_get(struct cache *c, const char *domain,
 			.check_after = NOW + r->check_after,
 			.refetch_after = NOW + r->refetch_after, .id = "1",
 			.failed_id = "", .patterns = r->patterns,
-			.mx = r->mx, .rua = r->rua, .text = "" };
+			.mx_known = *r->mx, .mx = r->mx, .rua = r->rua, .text = "" };
 
 		if (strcmp(r->domain, domain) == 0) {
 			fn(arg, &rec);
@@ -132,6 +134,8 @@ static void recipients_promises_are_ours_alone(void)
 		    "theirs.example", NULL, { "k", PROMISE_NONE } },
 		{ "a wildcard is one label (STS-V)", "two-labels.example",
 		    NULL, { "k", PROMISE_NONE } },
+		{ "policy known, MX hosts not yet", "sender.example", NULL,
+		    { "kl", PROMISE_NONE } },
 		{ "unknown domain", "unknown.example", NULL, { "l", 0 } },
 		{ "expired policy is unknown", "gone.example", NULL,
 		    { "l", 0 } },
@@ -168,6 +172,8 @@ static void senders_promises_are_taken_as_they_are(void)
 		struct want want;
 	} cases[] = {
 		{ "published", "theirs.example", { "k", PROMISE_ENFORCE } },
+		{ "MX hosts do not matter", "sender.example",
+		    { "k", PROMISE_ENFORCE } },
 		{ "unknown", "unknown.example", { "l", 0 } },
 		{ "none", NULL, { "", 0 } },
 	};

@@ -705,6 +705,56 @@ static void refresh_asks_again_after_a_mere_look(void)
 	world_end(&w);
 }
 
+static void refresh_asks_again_before_the_commit(void)
+{
+	struct answer answer;
+	struct result r;
+	struct ask ask;
+
+	world_init(&w);
+	w.tuning.commit_ms = 600000;
+	world_start(&w, NOTHING_HOSTED);
+	result_init(&r);
+	want("a.example", ASK_SENDER);
+	CU_ASSERT_FATAL(world_expect_ask(&w, "a.example", &ask));
+	answer = world_found(&ask, "id1");
+	world_answer(&w, &answer);
+	CU_ASSERT(world_settle(&w));
+	CU_ASSERT(waiting("a.example") > 0);
+	CU_ASSERT(world_call(&w, LEARNER_REFRESH, "a.example", NULL, &r));
+	CU_ASSERT_FATAL(world_expect_ask(&w, "a.example", &ask));
+	CU_ASSERT(ask.refetch);
+	answer = world_found(&ask, "id2");
+	world_answer(&w, &answer);
+	CU_ASSERT(result_wait(&r, 1));
+	CU_ASSERT(r.ok);
+	CU_ASSERT_STRING_EQUAL(r.text, "policy enforce, id id2");
+	CU_ASSERT(world_wait_done(&w, "a.example"));
+	world_end(&w);
+}
+
+static void more_wanted_before_the_commit_is_asked(void)
+{
+	struct answer answer;
+	struct result r;
+	struct ask ask;
+
+	world_init(&w);
+	w.tuning.commit_ms = 600000;
+	world_start(&w, NOTHING_HOSTED);
+	want("a.example", ASK_SENDER);
+	CU_ASSERT_FATAL(world_expect_ask(&w, "a.example", &ask));
+	answer = world_found(&ask, "id1");
+	world_answer(&w, &answer);
+	CU_ASSERT(world_settle(&w));
+	want("a.example", ASK_RECIPIENT);
+	/* A call that is done at once commits. */
+	result_init(&r);
+	CU_ASSERT(world_call(&w, LEARNER_PURGE, "b.example", NULL, &r));
+	CU_ASSERT(world_expect_ask(&w, "a.example", &ask) && ask.want_mx);
+	world_end(&w);
+}
+
 static void purge_is_logged_as_a_downgrade(void)
 {
 	struct record rec = world_policy();
@@ -821,6 +871,10 @@ static const struct unit_test tests[] = {
 	{ "refresh is a true fetch", refresh_is_a_true_fetch },
 	{ "refresh asks again after a mere look",
 	    refresh_asks_again_after_a_mere_look },
+	{ "refresh asks again before the commit",
+	    refresh_asks_again_before_the_commit },
+	{ "more wanted before the commit is asked",
+	    more_wanted_before_the_commit_is_asked },
 	{ "purge is logged as a downgrade", purge_is_logged_as_a_downgrade },
 	{ "imports are judged", imports_are_judged },
 	{ "an import that is no record is refused",
