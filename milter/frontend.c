@@ -171,6 +171,7 @@ static void on_minute(void *arg)
 	struct frontend *f = arg;
 
 	services_warn_fuses(&f->services);
+	services_warn_listeners(&f->services);
 	if (!f->services.cache)
 		log_err("frontend", "no cache: every policy is unknown");
 	loop_timer_set(f->minute, MINUTE_MS);

@@ -13,6 +13,7 @@
 #include "util/str.h"
 
 struct fuse;
+struct listeners;
 struct logring;
 struct wire;
 
@@ -36,6 +37,7 @@ struct services {
 	pthread_mutex_t fuse_lock;
 	struct fuse *fuse;
 	struct strv fuse_listeners;	/* that sent plaintext */
+	struct listeners *listeners;
 
 	/* Of the loop's thread alone. */
 	struct wire *monitor;
@@ -58,5 +60,9 @@ void services_reloaded(struct services *s, bool ok, const char *messages);
 
 /* Log each blown fuse; called once a minute. */
 void services_warn_fuses(struct services *s);
+
+/* Log, once, listeners that rules name and no session had; called once a
+ * minute. */
+void services_warn_listeners(struct services *s);
 
 #endif

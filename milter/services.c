@@ -4,6 +4,7 @@
 #include "milter/services-internal.h"
 
 #include "milter/learner.h"
+#include "milter/listeners.h"
 #include "milter/proto.h"
 #include "milter/wire.h"
 #include "policy/fuse.h"
@@ -23,7 +24,8 @@ bool services_init(struct services *s, struct conf *conf)
 	s->loaded = clock_wall();
 	s->fuse = fuse_new(conf->fuse_after * 1000, conf->fuse_networks,
 	    s->started_ms);
-	return s->fuse != NULL;
+	s->listeners = listeners_new(s->started_ms);
+	return s->fuse && s->listeners;
 }
 
 /* ---- configuration ----------------------------------------------------- */
@@ -154,6 +156,28 @@ void services_warn_fuses(struct services *s)
 	for (size_t i = 0; i < s->fuse_listeners.n; i++)
 		warn_fuse(s, s->fuse_listeners.v[i], now);
 	pthread_mutex_unlock(&s->fuse_lock);
+}
+
+/* ---- listeners --------------------------------------------------------- */
+
+void services_saw_listener(struct services *s, const char *port,
+    const char *name)
+{
+	listeners_saw(s->listeners, port, name);
+}
+
+void services_warn_listeners(struct services *s)
+{
+	struct conf *c = services_conf(s);
+	struct buf missing;
+
+	buf_init(&missing, 1000);
+	if (listeners_missing(s->listeners, &c->rules, clock_mono_ms(),
+	    &missing))
+		log_warn("milter", "no session came in on listener %s for a "
+		    "day; is that what the MTA calls it?", buf_str(&missing));
+	buf_clear(&missing);
+	conf_unref(c);
 }
 
 static json_t *fuse_json(struct services *s)

@@ -32,6 +32,10 @@ void services_fuse_saw(struct services *s, const char *listener,
     const struct netaddr *client, bool tls);
 bool services_fuse_blown(struct services *s, const char *listener);
 
+/* A session came in on this listener (milter/listeners.h). */
+void services_saw_listener(struct services *s, const char *port,
+    const char *name);
+
 /* For the control door: a new `status` object; and a reload, whose result
  * arrives through fn in the loop's thread. */
 json_t *services_status(struct services *s);

@@ -148,6 +148,7 @@ void session_connect(struct session *s, const char *host,
 	f->client_name = s->client_name;
 	f->listener_name = s->listener_name;
 	f->listener_port = s->listener_port;
+	services_saw_listener(s->services, s->listener_port, s->listener_name);
 }
 
 /*
