@@ -128,13 +128,59 @@ static void pack_stated(const struct explain_policy *policy, const char *mta,
 	record_pack(&rec, packed);
 }
 
+/* A domain without a policy; its MX and TLSRPT addresses count all the
+ * same. Nothing is packed when it was looked up too long ago. */
+static void pack_negative(const json_t *record, int64_t now,
+    struct buf *packed)
+{
+	const char *expires = records_string(record, "expires");
+	struct record rec = {
+		.kind = RECORD_NEGATIVE,
+		.mx_known = true,
+		.checked = now,
+		.check_after = now,
+		.id = "",
+		.failed_id = "",
+		.patterns = "",
+		.text = "",
+	};
+	struct buf mx, rua;
+
+	buf_init(&mx, RECORD_MAX_PACKED);
+	buf_init(&rua, RECORD_MAX_PACKED);
+	records_add_list(record, "mx_hosts", &mx);
+	records_add_list(record, "tlsrpt", &rua);
+	rec.mx = buf_str(&mx);
+	rec.rua = buf_str(&rua);
+	if (expires && clock_parse_time(expires, &rec.expires) &&
+	    rec.expires > now)
+		record_pack(&rec, packed);
+	buf_clear(&mx);
+	buf_clear(&rua);
+}
+
+static void pack_json(const char *domain, const json_t *record, int64_t now,
+    struct buf *packed)
+{
+	char name[MTASTS_DOMAIN_SIZE];
+	struct buf err;
+
+	if (!records_string(record, "mode")) {
+		pack_negative(record, now, packed);
+		return;
+	}
+	buf_init(&err, 500);
+	if (records_in_force(record) &&
+	    !cachejson_to_record(record, now, name, packed, &err))
+		complain("%s: %s", domain, buf_str(&err));
+	buf_clear(&err);
+}
+
 /* Take a record out of the cache, the daemon's or our own. */
 static void pack_cached(struct facts *f, const char *domain, int64_t now,
     struct buf *packed)
 {
-	char name[MTASTS_DOMAIN_SIZE];
 	json_t *record = NULL;
-	struct buf err;
 
 	if (!f->access_tried) {
 		f->access_tried = true;
@@ -145,12 +191,9 @@ static void pack_cached(struct facts *f, const char *domain, int64_t now,
 	}
 	if (f->access.kind == ACCESS_NONE)
 		return;
-	buf_init(&err, 500);
-	if (records_get(&f->access, domain, &record) == RECORDS_FOUND &&
-	    !cachejson_to_record(record, now, name, packed, &err))
-		complain("%s: %s", domain, buf_str(&err));
+	if (records_get(&f->access, domain, &record) == RECORDS_FOUND)
+		pack_json(domain, record, now, packed);
 	json_decref(record);
-	buf_clear(&err);
 }
 
 /* What is known of a domain; false if nothing is. */

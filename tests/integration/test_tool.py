@@ -543,11 +543,19 @@ def test_the_daemons_cache_is_administered_by_socket(daemon, world):
     assert one.tool("cache", "show", "x.import.example").status == 2
 
 
-def test_explain_sees_the_daemons_cache(daemon):
+def test_explain_sees_the_daemons_cache(daemon, world):
     one = daemon(RULES)
     one.tool("cache", "import", "-", stdin=document(record("ours.example")))
     result, = objects(one.tool("explain", "--json", *PLAINTEXT, *ADDRESSES))
     assert (result["action"], result["to_policy"]) == ("reject", "enforce")
+    nothing = world.domain(mode=None)
+    to = [*PLAINTEXT, "--from", "a@x.example", "--to", nothing.address("b")]
+    for known in ("unknown", "none"):
+        done = one.tool("explain", "--json", *to, "--policy",
+                        "x.example=none")
+        assert (done.status, done.err) == (0, "")
+        assert objects(done)[0]["to_policy"] == known
+        one.tool("query", nothing.name)
 
 
 def test_status_shows_the_daemon(daemon):
