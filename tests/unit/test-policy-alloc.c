@@ -11,7 +11,7 @@
 #include "policy/ar.h"
 #include "policy/fuse.h"
 #include "policy/reply.h"
-#include "tests/unit/failalloc.h"
+#include "tests/unit/failmalloc.h"
 #include "tests/unit/scenario.h"
 #include "tests/unit/unit.h"
 #include "util/buf.h"
@@ -28,9 +28,10 @@ static unsigned walk(bool (*fn)(void))
 	for (n = 0; hit && n < 1000; n++) {
 		bool ok;
 
-		failalloc_at((long)n);
+		failmalloc_set(n + 1);
 		ok = fn();
-		hit = failalloc_hit();
+		hit = failmalloc_struck();
+		failmalloc_set(0);
 		CU_ASSERT_NOT_EQUAL(ok, hit);
 	}
 	CU_ASSERT(!hit);
@@ -178,12 +179,13 @@ static void judging_needs_no_memory(void)
 	    "action=reject", "client=192.0.2.1 client_name=a.example "
 	    "from=u@b.example to=b@our.example ours to_policy=enforce "
 	    "exempt_to=postmaster@ exempt_from=z.example");
-	failalloc_at(0);
+	failmalloc_set(1);
 	scenario_decide(&sc, NULL, NULL, &v);
 	reply_build(&v, "https://example.com", &reply);
 	CU_ASSERT(ar_is_forged("our.id; x-tls=pass", "our.id",
 	    STRIP_AR_OWN));
-	CU_ASSERT(!failalloc_hit());
+	CU_ASSERT(!failmalloc_struck());
+	failmalloc_set(0);
 	CU_ASSERT_EQUAL(v.action, ACTION_REJECT);
 	scenario_clear(&sc);
 }
