@@ -287,7 +287,6 @@ void children_ended(struct monitor *m, pid_t pid, int status)
 		restart_later(c, lived);
 		log_end(c, pid, status);
 	}
-	monitor_check_stopped(m);
 }
 
 /* ---- for the other files ----------------------------------------------- */
@@ -326,6 +325,8 @@ void children_replace_resolver(struct monitor *m)
 void children_drain(struct monitor *m)
 {
 	retire(&m->resolver);
+	if (m->verify_pid)
+		kill(-m->verify_pid, SIGKILL);
 	loop_timer_set(m->frontend.restart, -1);
 	if (m->frontend.pid && (!m->frontend.wire ||
 	    !wire_send(m->frontend.wire, MSG_DRAIN, NULL, 0, -1)))

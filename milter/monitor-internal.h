@@ -89,6 +89,7 @@ struct monitor {
 	struct loop_timer *watch_timer;
 	bool ready;		/* a frontend has accepted connections */
 	bool stopping;
+	bool killed;		/* the frontend did not end by itself */
 	int status;		/* to exit with */
 };
 
@@ -113,7 +114,7 @@ void children_ended(struct monitor *m, pid_t pid, int status);
 /* End the resolver at once and start another with the bundle in force. */
 void children_replace_resolver(struct monitor *m);
 
-/* Stop the frontend in an orderly way and the resolver at once. */
+/* Stop the frontend in an orderly way and all others at once. */
 void children_drain(struct monitor *m);
 void children_kill(struct monitor *m);
 
@@ -124,9 +125,6 @@ void monitor_ready(struct monitor *m);
 
 /* End the daemon with this exit status. */
 void monitor_stop(struct monitor *m, int status);
-
-/* A child has ended while the daemon stops. */
-void monitor_check_stopped(struct monitor *m);
 
 /* ---- reload.c ---------------------------------------------------------- */
 

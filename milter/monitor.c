@@ -3,6 +3,7 @@
 
 #include "milter/monitor.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -20,6 +21,8 @@
 
 /* A frontend that drains needs milliseconds; this is for one that hangs. */
 #define STOP_LIMIT_MS 5000
+/* Then even a process stuck in the kernel does not keep us. */
+#define KILL_LIMIT_MS 1000
 
 struct monitor *monitor_new(const struct cmdline *cmd)
 {
@@ -102,9 +105,18 @@ void monitor_ready(struct monitor *m)
 	notify_send("READY=1\nSTATUS=Serving %s", buf_str(&m->milter));
 }
 
-void monitor_check_stopped(struct monitor *m)
+/* Children that were killed and forgotten count until they are gone. */
+static bool has_children(void)
 {
-	if (m->stopping && !m->frontend.pid)
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ||
+	    errno != ECHILD;
+}
+
+static void check_stopped(struct monitor *m)
+{
+	if (m->stopping && !has_children())
 		loop_stop(m->loop);
 }
 
@@ -117,15 +129,21 @@ void monitor_stop(struct monitor *m, int status)
 	notify_send("STOPPING=1\nSTATUS=Stopping");
 	loop_timer_set(m->stop_limit, STOP_LIMIT_MS);
 	children_drain(m);
-	monitor_check_stopped(m);
+	check_stopped(m);
 }
 
 static void on_stop_limit(void *arg)
 {
 	struct monitor *m = arg;
 
+	if (!m->frontend.pid || m->killed) {
+		loop_stop(m->loop);
+		return;
+	}
 	log_warn("monitor", "the frontend does not end, killing it");
+	m->killed = true;
 	children_kill(m);
+	loop_timer_set(m->stop_limit, KILL_LIMIT_MS);
 }
 
 static void on_terminate(void *arg, int signo)
@@ -153,6 +171,7 @@ static void on_child(void *arg, int signo)
 		else
 			children_ended(m, pid, status);
 	}
+	check_stopped(m);
 }
 
 static bool init_loop(struct monitor *m)
