@@ -3,6 +3,9 @@
 
 #include "util/buf.h"
 
+/* Room for most log lines and replies without growing again. */
+#define FIRST_SIZE 256
+
 void buf_init(struct buf *b, size_t max)
 {
 	*b = (struct buf){ .max = max };
@@ -34,7 +37,7 @@ static bool buf_grow(struct buf *b, size_t more)
 	}
 	if (b->len + more < b->size)
 		return true;
-	size = b->size ? b->size : 64;
+	size = b->size ? b->size : FIRST_SIZE;
 	while (size <= b->len + more)
 		size *= 2;
 	data = realloc(b->data, size);
@@ -67,22 +70,29 @@ void buf_addc(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+/* Most texts fit into the room there is: format there at once, and a second
+ * time only if not. */
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->failed ? 0 : b->size - b->len;
 	va_list again;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, again);
 	va_end(again);
-	if (n < 0) {
-		b->failed = true;
+	if (n >= 0 && (size_t)n < room && (size_t)n <= b->max - b->len) {
+		b->len += (size_t)n;
 		return;
 	}
-	if (!buf_grow(b, (size_t)n))
-		return;
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	b->len += (size_t)n;
+	if (room)
+		b->data[b->len] = '\0';
+	if (n < 0)
+		b->failed = true;
+	else if (buf_grow(b, (size_t)n)) {
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		b->len += (size_t)n;
+	}
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

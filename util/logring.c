@@ -5,10 +5,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "util/clock.h"
 
 #define REPORT_EVERY_MS 1000
+/* How long lines are collected before the thread writes them: under load it
+ * then wakes hundreds of times a second instead of once for each line. */
+#define COLLECT_US 2000
 
 /*
  * Two halves: producers append to one while the thread writes out the
@@ -136,6 +140,11 @@ static void wait_filled(struct logring *r)
 	else
 		pthread_cond_wait(&r->filled, &r->lock);
 	r->idle = false;
+	if (r->stop)
+		return;
+	pthread_mutex_unlock(&r->lock);
+	usleep(COLLECT_US);
+	pthread_mutex_lock(&r->lock);
 }
 
 static void *thread_main(void *arg)
