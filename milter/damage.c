@@ -91,8 +91,7 @@ bool damage_suspected(struct monitor *m, int status)
 	/* The frontend could not even open it. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_DATAERR) {
 		move_aside(m);
-		loop_timer_set(m->frontend.restart, 0);
-		return true;
+		return false;
 	}
 	if (!looks_like_damage(status))
 		return false;
@@ -117,7 +116,7 @@ void damage_checked(struct monitor *m, int status)
 		return;
 	if (damaged)
 		move_aside(m);
-	loop_timer_set(m->frontend.restart, damaged ? 0 : m->frontend.delay);
+	loop_timer_set(m->frontend.restart, m->frontend.delay);
 }
 
 static void on_verify_limit(void *arg)

@@ -144,8 +144,8 @@ void reload_frontend_ended(struct monitor *m);
 
 bool damage_init(struct monitor *m);
 
-/* True when a frontend that ended like this may have met a damaged file;
- * then children_start() follows once the file was checked. */
+/* True when a frontend that ended like this may have met a damaged file:
+ * then its restart waits until the file was checked. */
 bool damage_suspected(struct monitor *m, int status);
 
 /* The process that checked the file has ended. */
