@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The processes of tlsmilterd: start, stop, crash, reload (design §2, §10)."""
+import contextlib
 import glob
 import os
 import pwd
@@ -465,7 +466,8 @@ def test_cache_truncated_under_a_running_frontend(daemon, world):
     d.stop()
     d.start()       # nothing of the file is mapped yet
     os.truncate(d.state_dir + "/policies.mdb", 8192)
-    with pytest.raises((OSError, ValueError)):
+    # The store thread may have read it, and died of it, before.
+    with contextlib.suppress(OSError, ValueError):
         d.ask("query", domain=ours.name)
     d.wait_log("is damaged: what it held is lost")
     assert len(damaged_files(d)) == 1
