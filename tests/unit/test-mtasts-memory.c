@@ -16,6 +16,9 @@
 	"mx: d.example\nmx: e.example\nmx: f.example\nmx: g.example\n" \
 	"mx: h.example\nmx: i.example\n"
 
+/* Longer than a buffer is at first, so that it must grow. */
+#define LONG_TEXT TEXT TEXT TEXT TEXT
+
 /* Run the operation; true when it succeeded. */
 typedef bool operation(void);
 
@@ -37,7 +40,7 @@ static bool parse_policy(void)
 static bool pack_record(void)
 {
 	const struct record rec = {
-		.kind = RECORD_POLICY, .id = "1", .text = TEXT,
+		.kind = RECORD_POLICY, .id = "1", .text = LONG_TEXT,
 	};
 	struct record got = { .kind = RECORD_NEGATIVE };
 	struct buf b;
@@ -55,7 +58,7 @@ static bool pack_answer(void)
 {
 	const struct answer answer = {
 		.domain = "a.example", .outcome = MTASTS_FOUND, .id = "1",
-		.patterns = "a.example b.example", .text = TEXT,
+		.patterns = "a.example b.example", .text = LONG_TEXT,
 	};
 	struct answer got;
 	struct buf b;
