@@ -9,17 +9,13 @@
 #include <unistd.h>
 
 #include "mtasts/evloop.h"
+#include "mtasts/selftest.h"
 #include "util/buf.h"
 #include "util/netaddr.h"
 #include "util/str.h"
 
 /* Questions libunbound works on at once, those given up included. */
 #define JOBS_MAX 8192
-/* Zones with a trust anchor the self-test asks for. */
-#define ZONES_MAX 4
-/* Between self-tests that fail: libunbound remembers a failure for 60 s. */
-#define RETEST_MS 15000
-#define RETEST_MAX_MS 120000
 
 /* ---- libunbound on our event loop -------------------------------------- */
 
@@ -248,13 +244,6 @@ static struct ub_event_base_vmt base_vmt = {
 
 /* ---- questions --------------------------------------------------------- */
 
-/* A zone with a trust anchor, and the question for it under way. */
-struct zone {
-	struct dns *dns;
-	char *name;
-	struct dns_query *query;
-};
-
 struct dns {
 	struct evloop *loop;
 	struct base base;
@@ -265,16 +254,9 @@ struct dns {
 	unsigned jobs_n;
 	struct dns_query *waiting;	/* for the first self-test */
 	struct dns_query **waiting_tail;
-	/* self-test */
+	struct selftest *selftest;
 	enum dns_validation validation;
-	struct zone zones[ZONES_MAX];
-	unsigned zones_n;
-	unsigned tests_left;
-	bool test_passed;
-	char test_why[160];
 	char why[160];
-	int64_t retest_ms;
-	struct evtimer *retest;
 	dns_validation_fn *on_validation;
 	void *on_validation_arg;
 };
@@ -288,7 +270,6 @@ struct job {
 	struct job *prev, *next;
 	struct dns *dns;
 	struct dns_query *query;	/* NULL: nobody waits any more */
-	unsigned type;
 };
 
 struct dns_query {
@@ -338,7 +319,6 @@ static struct job *job_new(struct dns *d, struct dns_query *q)
 		return NULL;
 	j->dns = d;
 	j->query = q;
-	j->type = q->type;
 	j->next = d->jobs;
 	if (d->jobs)
 		d->jobs->prev = j;
@@ -504,7 +484,7 @@ void dns_query_cancel(struct dns_query *q)
 	query_free(q);
 }
 
-/* ---- the self-test ----------------------------------------------------- */
+/* ---- whether answers are validated ------------------------------------- */
 
 static void release_waiting(struct dns *d)
 {
@@ -519,62 +499,29 @@ static void release_waiting(struct dns *d)
 	d->waiting_tail = &d->waiting;
 }
 
-static void test_ended(struct dns *d)
-{
-	enum dns_validation before = d->validation;
-
-	d->validation = d->test_passed ? DNS_VALIDATION_WORKS :
-	    DNS_VALIDATION_FAILED;
-	memcpy(d->why, d->test_why, sizeof(d->why));
-	if (!d->test_passed) {
-		evtimer_set(d->retest, d->retest_ms);
-		d->retest_ms *= 2;
-		if (d->retest_ms > RETEST_MAX_MS)
-			d->retest_ms = RETEST_MAX_MS;
-	}
-	release_waiting(d);
-	if (before != d->validation && d->on_validation)
-		d->on_validation(d->on_validation_arg);
-}
-
-static void test_answered(void *arg, const struct dns_answer *a)
-{
-	struct zone *z = arg;
-	struct dns *d = z->dns;
-
-	z->query = NULL;
-	if (a->status == DNS_FOUND && a->secure)
-		d->test_passed = true;
-	else if (!d->test_why[0])
-		set_why(d->test_why, sizeof(d->test_why), a->why[0] ?
-		    a->why : dns_status_text(a->status));
-	if (--d->tests_left > 0)
-		return;
-	if (d->test_passed)
-		d->test_why[0] = '\0';
-	test_ended(d);
-}
-
-/* Ask every zone with a trust anchor for its SOA; one secure answer shows
- * that the servers deliver DNSSEC. */
-static void test_begin(void *arg)
+static struct dns_query *ask_validated(void *arg, const char *zone,
+    dns_fn *fn, void *fn_arg)
 {
 	struct dns *d = arg;
+	struct dns_query *q = query_new(d, zone, DNS_SOA, fn, fn_arg);
 
-	d->test_passed = false;
-	d->test_why[0] = '\0';
-	d->tests_left = 0;
-	for (unsigned i = 0; i < d->zones_n; i++) {
-		struct zone *z = &d->zones[i];
+	if (q)
+		query_submit(q, d->validating);
+	return q;
+}
 
-		z->query = query_new(d, z->name, DNS_SOA, test_answered, z);
-		if (!z->query)
-			continue;
-		d->tests_left++;
-		query_submit(z->query, d->validating);
-	}
-	if (!d->tests_left)
-		evtimer_set(d->retest, d->retest_ms);
+static void test_ended(void *arg, bool passed, const char *why)
+{
+	enum dns_validation now = passed ? DNS_VALIDATION_WORKS :
+	    DNS_VALIDATION_FAILED;
+	struct dns *d = arg;
+	bool changed = d->validation != now;
+
+	d->validation = now;
+	set_why(d->why, sizeof(d->why), why);
+	release_waiting(d);
+	if (changed && d->on_validation)
+		d->on_validation(d->on_validation_arg);
 }
 
 enum dns_validation dns_validation(const struct dns *d, const char **why_r)
@@ -661,34 +608,18 @@ static bool add_servers(struct ub_ctx *ctx, const struct dns_options *o,
 	return rc ? ub_failed(err, file, rc) : true;
 }
 
-/* Note the zone of a trust anchor for the self-test. */
-static bool add_zone(struct dns *d, const char *line)
-{
-	size_t len = strcspn(line, " \t");
-	struct zone *z = &d->zones[d->zones_n];
-
-	for (unsigned i = 0; i < d->zones_n; i++)
-		if (strlen(d->zones[i].name) == len &&
-		    str_ieq_n(d->zones[i].name, line, len))
-			return true;
-	if (d->zones_n == ZONES_MAX)
-		return true;
-	z->dns = d;
-	z->name = strndup(line, len);
-	d->zones_n += z->name != NULL;
-	return z->name != NULL;
-}
-
 static bool add_anchor(struct dns *d, char *line, unsigned number,
     struct buf *err)
 {
 	int rc;
 
 	line[strcspn(line, ";\r")] = '\0';
-	if (!line[strspn(line, " \t")])
+	line += strspn(line, " \t");
+	if (!*line)
 		return true;
 	rc = ub_ctx_add_ta(d->validating, line);
-	if (rc == 0 && add_zone(d, line))
+	if (rc == 0 && selftest_add_zone(d->selftest, line,
+	    strcspn(line, " \t")))
 		return true;
 	buf_addf(err, "trust anchor, line %u: %s", number,
 	    ub_strerror(rc ? rc : UB_NOMEM));
@@ -697,14 +628,14 @@ static bool add_anchor(struct dns *d, char *line, unsigned number,
 
 static bool add_anchors(struct dns *d, const char *text, struct buf *err)
 {
-	char *copy = strdup(text), *rest = copy, *line;
+	char *copy = strdup(text ? text : ""), *rest = copy, *line;
 	unsigned number = 0;
 	bool good = copy != NULL;
 
 	while (good && (line = strsep(&rest, "\n")))
 		good = add_anchor(d, line, ++number, err);
 	free(copy);
-	if (good && !d->zones_n) {
+	if (good && !selftest_has_zones(d->selftest)) {
 		buf_adds(err, "trust anchor: no DS or DNSKEY record");
 		good = false;
 	}
@@ -763,21 +694,21 @@ static bool finalize(struct ub_ctx *ctx, struct buf *err)
 static bool start_validation(struct dns *d, const struct dns_options *o,
     struct buf *err)
 {
+	struct selftest_owner owner = { ask_validated, test_ended, d };
+
 	if (!o->validate)
 		return true;
-	d->validating = make_ctx(d, o, err);
-	if (!d->validating ||
-	    !add_anchors(d, o->anchors ? o->anchors : "", err) ||
-	    !finalize(d->validating, err))
-		return false;
-	d->retest_ms = RETEST_MS;
-	d->retest = evtimer_new(d->loop, test_begin, d);
-	if (!d->retest) {
+	d->selftest = selftest_new(d->loop, &owner);
+	if (!d->selftest) {
 		buf_adds(err, "out of memory");
 		return false;
 	}
+	d->validating = make_ctx(d, o, err);
+	if (!d->validating || !add_anchors(d, o->anchors, err) ||
+	    !finalize(d->validating, err))
+		return false;
 	d->validation = DNS_VALIDATION_TESTING;
-	test_begin(d);
+	selftest_begin(d->selftest);
 	return true;
 }
 
@@ -809,11 +740,7 @@ void dns_free(struct dns *d)
 {
 	if (!d)
 		return;
-	for (unsigned i = 0; i < d->zones_n; i++) {
-		dns_query_cancel(d->zones[i].query);
-		free(d->zones[i].name);
-	}
-	evtimer_free(d->retest);
+	selftest_free(d->selftest);
 	/* Ends every question without calling back. */
 	ub_ctx_delete(d->validating);
 	ub_ctx_delete(d->plain);

@@ -38,6 +38,7 @@ struct fetch {
 	/* The attempt with addrs[at]. */
 	CURL *easy;
 	CURLSH *share;			/* its own DNS cache */
+	SSL_CTX *ssl_ctx;		/* points back to us */
 	struct curl_slist *entry;
 	struct netaddr addrs[FETCH_ADDRS_MAX];
 	size_t addrs_n;
@@ -164,9 +165,19 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
 {
 	struct fetch *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	if (where == SSL_CB_READ_ALERT &&
+	if (t && where == SSL_CB_READ_ALERT &&
 	    (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
 		t->closed = true;
+}
+
+/* libcurl may end a connection after the fetch is gone. */
+static void forget_ssl_ctx(struct fetch *t)
+{
+	if (!t->ssl_ctx)
+		return;
+	SSL_CTX_set_app_data(t->ssl_ctx, NULL);
+	SSL_CTX_free(t->ssl_ctx);
+	t->ssl_ctx = NULL;
 }
 
 /*
@@ -181,6 +192,10 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 
 	(void)easy;
 	SSL_CTX_set1_cert_store(ssl_ctx, t->fetcher->store);
+	forget_ssl_ctx(t);
+	if (!SSL_CTX_up_ref(ssl_ctx))
+		return CURLE_OUT_OF_MEMORY;
+	t->ssl_ctx = ssl_ctx;
 	SSL_CTX_set_app_data(ssl_ctx, t);
 	SSL_CTX_set_info_callback(ssl_ctx, on_ssl_info);
 	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
@@ -195,6 +210,7 @@ static void attempt_clear(struct fetch *t)
 		curl_multi_remove_handle(t->fetcher->multi, t->easy);
 		curl_easy_cleanup(t->easy);
 	}
+	forget_ssl_ctx(t);
 	curl_share_cleanup(t->share);
 	curl_slist_free_all(t->entry);
 	t->easy = NULL;

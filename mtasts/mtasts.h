@@ -218,7 +218,8 @@ typedef void mtasts_result_fn(void *arg, const struct mtasts_result *r);
 
 enum {
 	MTASTS_LOOKUP_REFETCH = 1,	/* fetch even if the id is unchanged,
-					 * and even without a TXT record */
+					 * and, for who holds a policy, even
+					 * without a TXT record */
 	MTASTS_LOOKUP_PRIVATE = 2,	/* allow private addresses this once */
 };
 
@@ -226,7 +227,8 @@ enum {
  * Begin a lookup. held_id is the id of the policy the caller has cached,
  * NULL or "" if none. Lookups of one domain that are asked for while one
  * is under way share it. fn is called exactly once, from
- * mtasts_ctx_process() or mtasts_ctx_free(), never from here. Return
+ * mtasts_ctx_process() or mtasts_ctx_free(), never from here; it may begin
+ * lookups, but not free the context. Return
  * MTASTS_OK, or MTASTS_E_ARGUMENT, MTASTS_E_MEMORY, MTASTS_E_BUSY; fn is
  * not called then.
  */

@@ -3,13 +3,15 @@
  * mtasts-probe - look domains up with libmtasts and print what was found.
  *
  * Drives the public interface as a foreign program would, with poll(2) on
- * one descriptor. Options are NAME=VALUE; every other argument is a domain.
- * One JSON object a line for each result, in the order they arrive.
+ * one descriptor. Options are NAME=VALUE; every other argument is a domain,
+ * and with stdin=1 every line of standard input. One JSON object a line for
+ * each result, in the order they arrive.
  */
 #include "config.h"
 
 #include <jansson.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "mtasts/mtasts.h"
 #include "util/str.h"
@@ -25,6 +27,7 @@ struct probe {
 	uint64_t repeat;	/* lookups of each domain */
 	bool again;		/* ask once more from the callback */
 	bool cancel;		/* free the context at once */
+	bool read_stdin;
 	struct mtasts_ctx *ctx;
 	size_t outstanding;
 	bool starting;		/* inside mtasts_lookup_start() */
@@ -110,12 +113,32 @@ static void ask(struct probe *p, const char *domain)
 	}
 }
 
+/* Ask for the domain on the next line; lines come one at a time. */
+static void take_line(struct probe *p)
+{
+	char line[300];
+	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (n <= 0) {
+		p->read_stdin = false;
+		return;
+	}
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	ask(p, line);
+}
+
 static void process(struct probe *p)
 {
-	struct pollfd pfd = { mtasts_ctx_fd(p->ctx), POLLIN, 0 };
+	struct pollfd pfd[2] = {
+		{ mtasts_ctx_fd(p->ctx), POLLIN, 0 },
+		{ p->read_stdin ? STDIN_FILENO : -1, POLLIN, 0 },
+	};
 
-	poll(&pfd, 1, mtasts_ctx_timeout(p->ctx));
+	poll(pfd, 2, mtasts_ctx_timeout(p->ctx));
 	mtasts_ctx_process(p->ctx);
+	if (pfd[1].revents)
+		take_line(p);
 }
 
 /* ---- options ----------------------------------------------------------- */
@@ -222,6 +245,11 @@ static void set_cancel(struct probe *p, const char *value)
 	p->cancel = number(value) != 0;
 }
 
+static void set_stdin(struct probe *p, const char *value)
+{
+	p->read_stdin = number(value) != 0;
+}
+
 static const struct {
 	const char *name;
 	void (*set)(struct probe *p, const char *value);
@@ -242,6 +270,7 @@ static const struct {
 	{ "proxy", set_proxy },
 	{ "refetch", set_refetch },
 	{ "repeat", set_repeat },
+	{ "stdin", set_stdin },
 	{ "timeout", set_timeout },
 };
 
@@ -277,7 +306,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		for (uint64_t n = 0; !strchr(argv[i], '=') && n < p.repeat; n++)
 			ask(&p, argv[i]);
-	while (p.outstanding && !p.cancel)
+	while ((p.outstanding && !p.cancel) || p.read_stdin)
 		process(&p);
 	mtasts_ctx_free(p.ctx);
 	return p.outstanding ? 1 : 0;

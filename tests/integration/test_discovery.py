@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from rig.wait import until
 from rig.world import PRIVATE, WEB4, WEB6, policy_text
 
 PROBE = os.path.join(os.environ.get("TLSMILTER_BUILD", "."),
@@ -617,6 +618,51 @@ def test_servers_cannot_deliver_the_anchor(world, probe):
     world.dns.rules["", "*"] = "servfail"
     r = one(probe(d, dnssec="validate"))
     assert (r["outcome"], r["secure"]) == ("found", False)
+
+
+class Conversation:
+    """One probe that lives on, asked for one domain at a time."""
+
+    def __init__(self, world, **options):
+        options = {"ca": world.ca_file, "anchor": world.trust_anchor,
+                   **options}
+        self.process = subprocess.Popen(
+            [PROBE, "stdin=1", *("%s=%s" % o for o in options.items())],
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, domain):
+        self.process.stdin.write(domain.name + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(10) == 0
+
+
+def test_dns_comes_back(world):
+    """An outage leaves nothing behind: a minute later all is well."""
+    c = Conversation(world, dns_timeout=1000)
+    assert c.ask(world.domain())["outcome"] == "found"
+    world.dns.rules["*", "*"] = "drop"
+    for _ in range(5):
+        assert_failed(c.ask(world.domain()), "dns")
+    world.dns.rules.clear()
+    until(lambda: c.ask(world.domain())["outcome"] == "found",
+          "names are found again", limit=100, pause=0.5)
+    c.end()
+
+
+def test_dnssec_comes_later(world):
+    """The self-test is repeated until the servers deliver DNSSEC."""
+    world.dns.strip = True
+    c = Conversation(world, dnssec="validate")
+    r = c.ask(world.domain())
+    assert (r["outcome"], r["secure"]) == ("found", False)
+    world.dns.strip = False
+    until(lambda: c.ask(world.domain())["secure"], "answers are validated",
+          limit=250, pause=0.5)
+    c.end()
 
 
 # ---- what is held --------------------------------------------------------

@@ -98,6 +98,15 @@ def test_mx_records(world, resolver, label, records, mx, null):
     assert (a["mx_known"], a["mx"], a["null_mx"]) == (True, mx, null)
 
 
+def test_answers_too_long_for_udp(world, resolver):
+    d = world.domain(mx=[])
+    hosts = ["a-rather-long-name-of-a-mail-host-%02d.%s" % (n, d.name)
+             for n in range(60)]
+    d.set("", "MX", *("%d %s." % (n, host) for n, host in enumerate(hosts)))
+    a, = resolver(d.name + ",mx").answers
+    assert a["mx"] == " ".join(hosts)
+
+
 def test_without_mx_the_domain_is_the_host(world, resolver):
     """STS-V-09, RFC 5321 §5.1."""
     d = world.domain(mx=[])

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * selftest - do the DNS servers deliver DNSSEC?
+ *
+ * Asks every zone with a trust anchor for its SOA. One secure answer shows
+ * that the servers do; until there is one, the test is repeated. Who runs
+ * it lends the question itself. Not thread-safe.
+ */
+#ifndef TM_MTASTS_SELFTEST_H
+#define TM_MTASTS_SELFTEST_H
+
+#include "mtasts/dns.h"
+
+struct selftest;
+
+struct selftest_owner {
+	/* Ask for the SOA of a zone, with validation; as dns_query_start(). */
+	struct dns_query *(*ask)(void *arg, const char *zone, dns_fn *fn,
+	    void *fn_arg);
+	/* A test ended; why is a clean text, "" when it passed. */
+	void (*ended)(void *arg, bool passed, const char *why);
+	void *arg;
+};
+
+/* NULL when out of memory. Questions under way are cancelled at the end. */
+struct selftest *selftest_new(struct evloop *loop,
+    const struct selftest_owner *owner);
+void selftest_free(struct selftest *t);
+
+/* Add a zone, once; more than a few are not needed and left out. False
+ * when out of memory. */
+bool selftest_add_zone(struct selftest *t, const char *name, size_t len);
+bool selftest_has_zones(const struct selftest *t);
+
+/* Test now, and again until it has passed. */
+void selftest_begin(struct selftest *t);
+
+#endif
