@@ -175,7 +175,10 @@ static void a_line_larger_than_the_room_is_dropped(void)
 	CU_ASSERT_EQUAL(logring_dropped(r), 1);
 	logring_stop(r);
 	CU_ASSERT_EQUAL(k.lines.n, 2);
-	CU_ASSERT_EQUAL(k.last_priority, LOG_WARNING);
+	/* Which of the two comes first is up to the thread. */
+	CU_ASSERT(strv_has(&k.lines, ""));
+	CU_ASSERT(strv_has(&k.lines,
+	    "log: 1 lines dropped, the log daemon is too slow"));
 	keeper_clear(&k);
 }
 
