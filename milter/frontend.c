@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -41,12 +42,15 @@ struct frontend {
 /* ---- the end ----------------------------------------------------------- */
 
 /* Commit, flush, and go without waiting for libmilter, whose threads may
- * still be in callbacks: nothing they use is freed. */
+ * still be in callbacks: nothing they use is freed. The loop and libmilter
+ * may both want to go; who comes second waits for the end of the process. */
 static void leave(struct frontend *f, int status)
 {
-	struct learner *learner = atomic_exchange(&f->services.learner, NULL);
+	static atomic_flag leaving = ATOMIC_FLAG_INIT;
 
-	learner_stop(learner);
+	while (atomic_flag_test_and_set(&leaving))
+		pause();
+	learner_end(f->services.learner);
 	logring_flush(f->services.ring, FLUSH_MS);
 	_exit(status);
 }

@@ -241,16 +241,27 @@ struct learner *learner_start(struct cache *cache, struct conf *conf,
 	    &learner_defaults);
 }
 
-void learner_stop(struct learner *l)
+void learner_end(struct learner *l)
 {
+	bool ended;
+
 	if (!l)
 		return;
 	pthread_mutex_lock(&l->lock);
+	ended = l->stop;
 	l->stop = true;
 	pthread_mutex_unlock(&l->lock);
+	if (ended)
+		return;
 	learner_wake(l);
 	pthread_join(l->thread, NULL);
-	learner_free(l);
+}
+
+void learner_stop(struct learner *l)
+{
+	learner_end(l);
+	if (l)
+		learner_free(l);
 }
 
 /* ---- any thread -------------------------------------------------------- */

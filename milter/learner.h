@@ -25,7 +25,12 @@ struct learner;
 struct learner *learner_start(struct cache *cache, struct conf *conf,
     int resolver_fd);
 
-/* Commit what is pending, then end the thread. */
+/* Commit what is pending, then end the thread. Afterwards nothing is learnt,
+ * but other threads may still call what any thread may call. */
+void learner_end(struct learner *l);
+
+/* End the thread, if that was not done, and free everything: no other
+ * thread may use l any more. */
 void learner_stop(struct learner *l);
 
 /*

@@ -6,7 +6,6 @@
 #define TM_MILTER_SERVICES_INTERNAL_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 
 #include "milter/services.h"
@@ -30,7 +29,7 @@ struct services {
 	int64_t loaded;			/* wall clock, under conf_lock */
 
 	struct cache *cache;
-	struct learner *_Atomic learner;	/* NULL: none, or stopped */
+	struct learner *learner;	/* NULL: none */
 	struct counters counters;
 	struct logring *ring;
 

@@ -654,6 +654,41 @@ static void calls_are_bounded_and_end_with_the_thread(void)
 	CU_ASSERT_STRING_EQUAL(r.text, "the daemon is stopping");
 }
 
+/* At the end of the frontend its milter threads are still in callbacks. */
+static void other_threads_outlive_the_end(void)
+{
+	static char domain[] = "a.example";
+	pthread_t threads[4];
+	struct held held;
+	struct result r;
+	struct ask ask;
+	struct answer answer;
+
+	start(NOTHING_HOSTED);
+	want("b.example", ASK_RECIPIENT);
+	CU_ASSERT_FATAL(world_expect_ask(&w, "b.example", &ask));
+	answer = world_found(&ask, "1");
+	world_answer(&w, &answer);
+	CU_ASSERT(world_settle(&w));
+	for (size_t i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, want_often, domain);
+	learner_end(w.learner);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_CASE("what was answered is committed",
+	    world_held(&w, "b.example", &held) && held.found);
+	want("c.example", ASK_SENDER);
+	CHECK_CASE("an outstanding domain", waiting("c.example") > 0);
+	learner_set_conf(w.learner, world_conf(TWO_HOSTED));
+	learner_set_resolver(w.learner, dup(STDIN_FILENO));
+	json_decref(learner_status(w.learner));
+	result_init(&r);
+	CHECK_CASE("a call is refused", !world_call(&w, LEARNER_LOOKUP,
+	    "a.example", NULL, &r));
+	learner_end(w.learner);
+	world_end(&w);
+}
+
 static void refresh_is_a_true_fetch(void)
 {
 	struct record rec = world_policy();
@@ -868,6 +903,7 @@ static const struct unit_test tests[] = {
 	    lookups_wait_for_the_first_answer },
 	{ "calls are bounded and end with the thread",
 	    calls_are_bounded_and_end_with_the_thread },
+	{ "other threads outlive the end", other_threads_outlive_the_end },
 	{ "refresh is a true fetch", refresh_is_a_true_fetch },
 	{ "refresh asks again after a mere look",
 	    refresh_asks_again_after_a_mere_look },
