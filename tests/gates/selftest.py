@@ -32,6 +32,8 @@ PLANTED = [
     ("sizes", "util/b.c", source("int b;\n" * 1001), "lines"),
     ("sizes", "util/b.c", source("int b(void)\n{\n" + "\tb();\n" * 101
                                  + "\treturn 0;\n}"), "b() has"),
+    ("sizes", "util/b.c", source("int b(void)\n{\n" + "\t" * 5
+                                 + "return 0;\n}"), "nested"),
     ("sizes", "util/b.c", source("#if X\n#endif"), "conditionals"),
     ("sizes", "util/b.c", source("int " + "b" * 100 + ";"), "columns"),
     ("text", "util/b.c", "int b;\n", "no SPDX"),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Small files and small functions: a file has at most 1000 lines, a
-function at most 100, and the tree at most 3 conditionals per 1000 lines."""
+function at most 100 and three levels of nesting, and the tree at most 3
+conditionals per 1000 lines."""
 import os
 import re
 import shutil
@@ -16,6 +17,10 @@ TEST_MAX = 150              # a test's table counts as its function
 CONDITIONALS_MAX = 3        # per 1000 lines
 WIDTH_MAX = 96              # columns; the aim is 80
 
+# A statement inside of more than three blocks of a function. Lines that go
+# on from the one before are indented by blanks.
+NESTED = re.compile(r"\t{5,}(if|for|while|switch|do|return|break|continue|"
+                    r"goto|\w+ *(=|\())")
 CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef)\b")
 TAG = re.compile(r"^(\S+)\t([^\t]+)\t.*\tline:(\d+)\t.*\bend:(\d+)")
 
@@ -56,6 +61,8 @@ def main():
         for number, line in text:
             if CONDITIONAL.match(line) and not is_guard(path, line):
                 conditionals += 1
+            if path.endswith(".c") and NESTED.match(line):
+                offences.append("%s:%d: nested too deep" % (path, number))
             width = len(line.expandtabs(8))
             wide += width > 80
             if width > WIDTH_MAX:
