@@ -191,6 +191,7 @@ class Relay:
         self.strip = False
         self.ad = False
         self.sockets = None
+        self.threads = []
 
     def start(self):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -200,9 +201,12 @@ class Relay:
         tcp.bind((ADDRESS, 53))
         tcp.listen(64)
         self.sockets = (udp, tcp)
-        for target, sock in ((self._serve_udp, udp), (self._serve_tcp, tcp)):
-            threading.Thread(target=target, args=(sock,),
-                             daemon=True).start()
+        self.threads = [
+            threading.Thread(target=target, args=(sock,), daemon=True)
+            for target, sock in ((self._serve_udp, udp),
+                                 (self._serve_tcp, tcp))]
+        for thread in self.threads:
+            thread.start()
 
     def stop(self):
         """Nobody listens any more: queries are refused by the kernel."""
@@ -212,7 +216,11 @@ class Relay:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass
+                pass        # an unconnected socket; its reader wakes up
+        # A port is free again when nobody waits on its socket any more.
+        for thread in self.threads:
+            thread.join()
+        for sock in self.sockets:
             sock.close()
         self.sockets = None
 

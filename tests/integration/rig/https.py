@@ -69,14 +69,16 @@ class PolicyServer:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((address, self.port))
             sock.listen(256)
-            self._listeners.append(sock)
-            threading.Thread(target=self._accept, args=(sock,),
-                             daemon=True).start()
+            thread = threading.Thread(target=self._accept, args=(sock,),
+                                      daemon=True)
+            thread.start()
+            self._listeners.append((sock, thread))
 
     def stop(self):
         """From now on connections are refused."""
-        for sock in self._listeners:
+        for sock, thread in self._listeners:
             sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
             sock.close()
         self._listeners = []
 
