@@ -632,6 +632,8 @@ static bool add_anchors(struct dns *d, const char *text, struct buf *err)
 	unsigned number = 0;
 	bool good = copy != NULL;
 
+	if (!copy)
+		buf_adds(err, "out of memory");
 	while (good && (line = strsep(&rest, "\n")))
 		good = add_anchor(d, line, ++number, err);
 	free(copy);

@@ -326,6 +326,8 @@ static int on_timer_change(CURLM *multi, long ms, void *arg)
 	return 0;
 }
 
+/* Without memory for a watch the transfer runs into its time limit; an
+ * error from here would make libcurl give up all transfers for ever. */
 static int on_socket_change(CURL *easy, curl_socket_t fd, int what,
     void *arg, void *socket_arg)
 {
@@ -342,12 +344,13 @@ static int on_socket_change(CURL *easy, curl_socket_t fd, int what,
 		events |= EVLOOP_READ;
 	if (what & CURL_POLL_OUT)
 		events |= EVLOOP_WRITE;
-	if (io)
-		return evio_set(io, events) ? 0 : -1;
-	io = evio_new(f->loop, fd, events, on_socket_ready, f);
-	if (!io)
-		return -1;
-	curl_multi_assign(f->multi, fd, io);
+	if (!io) {
+		io = evio_new(f->loop, fd, events, on_socket_ready, f);
+		if (io)
+			curl_multi_assign(f->multi, fd, io);
+		return 0;
+	}
+	evio_set(io, events);
 	return 0;
 }
 

@@ -58,8 +58,10 @@ static void begin(void *arg)
 		z->query = t->owner.ask(t->owner.arg, z->name, on_answer, z);
 		t->left += z->query != NULL;
 	}
-	if (!t->left)
-		evtimer_set(t->timer, RETEST_MS);
+	if (t->left)
+		return;
+	evtimer_set(t->timer, RETEST_MS);
+	t->owner.ended(t->owner.arg, false, "too many questions");
 }
 
 struct selftest *selftest_new(struct evloop *loop,

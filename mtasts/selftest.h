@@ -32,7 +32,8 @@ void selftest_free(struct selftest *t);
 bool selftest_add_zone(struct selftest *t, const char *name, size_t len);
 bool selftest_has_zones(const struct selftest *t);
 
-/* Test now, and again until it has passed. */
+/* Test now, and again until it has passed. ended() is called from here
+ * only if nothing can be asked. */
 void selftest_begin(struct selftest *t);
 
 #endif
