@@ -3,9 +3,12 @@
 
 #include "conf/conf.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/conf-internal.h"
+#include "mtasts/castore.h"
 #include "util/buf.h"
 
 #define MESSAGES_MAX 50	/* then "more mistakes follow" */
@@ -201,24 +204,41 @@ static bool load_text(struct loader *l, const char *text, size_t len)
 }
 
 /* A file the resolver will open itself: look now, so that a wrong path is
- * found by `tlsmilterd -n`, not by a process that dies. */
-static void check_file(struct loader *l, const char *name, const char *path)
+ * found by `tlsmilterd -n`, not by a process that dies. Where it is ours to
+ * choose, mail flows without it, and the advice says how to get it. */
+static void check_file(struct loader *l, const char *section,
+    const char *name, const char *path, const char *advice)
 {
-	const struct conf_group *g;
+	const struct conf_group *g = conf_text_find(l->conf->text, section);
 	const struct conf_entry *e;
-	char section[16];
+	struct stat st;
+	int fault = 0;
 
-	snprintf(section, sizeof(section), "%.*s", (int)strcspn(name, "."),
-	    name);
-	g = conf_text_find(l->conf->text, section);
-	e = conf_group_find(g, option_find(section, strchr(name, '.') + 1));
-	if (!*path || access(path, R_OK) == 0)
+	if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+		fault = errno;
+	else if (S_ISDIR(st.st_mode))
+		fault = EISDIR;
+	if (!fault)
 		return;
+	e = conf_group_find(g, option_find(section, name));
 	if (e->line)
-		load_error(l, e->line, "%s: cannot read %s: %m",
-		    e->option->name, path);
+		load_error(l, e->line, "%s: cannot read %s: %s", name, path,
+		    strerror(fault));
 	else
-		load_warn(l, 0, "cannot read %s: %m; see %s", path, name);
+		load_warn(l, 0, "cannot read %s: %s; %s, or set %s.%s", path,
+		    strerror(fault), advice, section, name);
+}
+
+static void check_files(struct loader *l)
+{
+	const char *ca_file = l->conf->ca_file;
+
+	check_file(l, "https", "ca_file",
+	    *ca_file ? ca_file : castore_system_file(),
+	    "no policy can be fetched: install ca-certificates");
+	if (l->conf->dnssec == DNSSEC_VALIDATE)
+		check_file(l, "dns", "trust_anchor", l->conf->trust_anchor,
+		    "DNSSEC cannot be validated: install dns-root-data");
 }
 
 static struct conf *load(struct loader *l, const char *path)
@@ -236,12 +256,8 @@ static struct conf *load(struct loader *l, const char *path)
 		load_error(l, 0, "out of memory");
 		return NULL;
 	}
-	if (load_text(l, text, len) && l->disk) {
-		check_file(l, "https.ca_file", l->conf->ca_file);
-		if (l->conf->dnssec == DNSSEC_VALIDATE)
-			check_file(l, "dns.trust_anchor",
-			    l->conf->trust_anchor);
-	}
+	if (load_text(l, text, len) && l->disk)
+		check_files(l);
 	if (l->errors == 0)
 		return l->conf;
 	conf_unref(l->conf);

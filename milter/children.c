@@ -19,6 +19,9 @@
 #include "util/loop.h"
 #include "util/pack.h"
 
+/* How long a child that hung up may take to end by itself. */
+#define END_MS 1000
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -84,13 +87,22 @@ static void on_resolver_message(void *arg, unsigned type, const void *data,
 	close_fd(passfd);
 }
 
-/* Without its channel a child cannot be led any more. */
+/* Without its channel a child cannot be led any more. As a rule it is just
+ * ending, and its status tells why: do not hide that behind a signal. */
 static void on_dead(void *arg)
 {
 	struct child *c = arg;
 
 	wire_free(c->wire);
 	c->wire = NULL;
+	if (c->pid)
+		loop_timer_set(c->end, END_MS);
+}
+
+static void on_end_limit(void *arg)
+{
+	struct child *c = arg;
+
 	if (c->pid)
 		kill(c->pid, SIGKILL);
 }
@@ -218,6 +230,7 @@ static void on_restart_resolver(void *arg)
 static void retire(struct child *c)
 {
 	loop_timer_set(c->restart, -1);
+	loop_timer_set(c->end, -1);
 	wire_free(c->wire);
 	c->wire = NULL;
 	if (c->pid)
@@ -278,6 +291,7 @@ void children_ended(struct monitor *m, pid_t pid, int status)
 	if (!c)
 		return;
 	lived = clock_mono_ms() - c->started;
+	loop_timer_set(c->end, -1);
 	wire_free(c->wire);
 	c->wire = NULL;
 	c->pid = 0;
@@ -291,23 +305,36 @@ void children_ended(struct monitor *m, pid_t pid, int status)
 
 /* ---- for the other files ----------------------------------------------- */
 
+static bool init_child(struct monitor *m, struct child *c, const char *name,
+    loop_timer_fn *restart)
+{
+	*c = (struct child){ .monitor = m, .name = name };
+	c->restart = loop_timer_new(m->loop, restart, c);
+	c->end = loop_timer_new(m->loop, on_end_limit, c);
+	return c->restart && c->end;
+}
+
 bool children_init(struct monitor *m)
 {
-	m->frontend = (struct child){ .monitor = m, .name = "frontend" };
-	m->resolver = (struct child){ .monitor = m, .name = "resolver" };
-	m->frontend.restart = loop_timer_new(m->loop, on_restart_frontend,
-	    &m->frontend);
-	m->resolver.restart = loop_timer_new(m->loop, on_restart_resolver,
-	    &m->resolver);
-	return m->frontend.restart && m->resolver.restart;
+	bool frontend = init_child(m, &m->frontend, "frontend",
+	    on_restart_frontend);
+	bool resolver = init_child(m, &m->resolver, "resolver",
+	    on_restart_resolver);
+
+	return frontend && resolver;
+}
+
+static void clear_child(struct child *c)
+{
+	wire_free(c->wire);
+	loop_timer_free(c->restart);
+	loop_timer_free(c->end);
 }
 
 void children_clear(struct monitor *m)
 {
-	wire_free(m->frontend.wire);
-	wire_free(m->resolver.wire);
-	loop_timer_free(m->frontend.restart);
-	loop_timer_free(m->resolver.restart);
+	clear_child(&m->frontend);
+	clear_child(&m->resolver);
 }
 
 void children_start(struct monitor *m)

@@ -40,6 +40,7 @@ struct child {
 	int64_t started;	/* monotonic ms */
 	int64_t delay;		/* the last one before a restart */
 	struct loop_timer *restart;
+	struct loop_timer *end;	/* it hung up: limit for its end */
 };
 
 enum reload_state { RELOAD_IDLE, RELOAD_OFFERED };

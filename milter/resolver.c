@@ -254,19 +254,26 @@ static uint32_t to_ms(int64_t seconds)
 	    (uint32_t)seconds * 1000;
 }
 
+/* Files a context can do without. */
+struct needs {
+	bool validation;	/* the trust anchor */
+	bool authorities;	/* those that sign the certificates of hosts */
+};
+
 /* The files named here are opened now, never again. */
-static struct mtasts_ctx *make_ctx(const struct conf *c, bool validate,
+static struct mtasts_ctx *make_ctx(const struct conf *c, struct needs need,
     char *err, size_t errsize)
 {
 	const char **servers = calloc(c->dns_servers.n + 1,
 	    sizeof(*servers));
 	struct mtasts_options o = {
 		.dns_servers = servers,
-		.dnssec = validate ? MTASTS_DNSSEC_VALIDATE :
+		.dnssec = need.validation ? MTASTS_DNSSEC_VALIDATE :
 		    MTASTS_DNSSEC_OFF,
 		.trust_anchor = or_null(c->trust_anchor),
 		.dns_timeout_ms = to_ms(c->dns_timeout),
 		.ca_file = or_null(c->ca_file),
+		.ca_text = need.authorities ? NULL : "",
 		.proxy = or_null(c->proxy),
 		.https_timeout_ms = to_ms(c->https_timeout),
 		.max_size = (uint32_t)c->https_max_size,
@@ -287,20 +294,40 @@ static struct mtasts_ctx *make_ctx(const struct conf *c, bool validate,
 	return ctx;
 }
 
+/* With DNSSEC validation if we can: mail must not wait for an anchor. */
+static bool try_ctx(struct resolver *r, bool authorities, char *err,
+    size_t errsize)
+{
+	struct needs need = { r->conf->dnssec == DNSSEC_VALIDATE,
+		authorities };
+	char less[ERR_MAX];
+
+	r->ctx = make_ctx(r->conf, need, err, errsize);
+	if (r->ctx || !need.validation)
+		return r->ctx != NULL;
+	need.validation = false;
+	r->ctx = make_ctx(r->conf, need, less, sizeof(less));
+	if (r->ctx)
+		log_err(NULL, "%s; going on without DNSSEC validation", err);
+	else
+		snprintf(err, errsize, "%s", less);
+	return r->ctx != NULL;
+}
+
+/* What is cached must stay in force whatever is missing here: a resolver
+ * that knows of no authority says so once, and refuses every policy host
+ * until the monitor sees the file and replaces it. */
 static int open_ctx(struct resolver *r)
 {
-	bool validate = r->conf->dnssec == DNSSEC_VALIDATE;
 	char err[ERR_MAX];
 
-	r->ctx = make_ctx(r->conf, validate, err, sizeof(err));
-	if (!r->ctx && validate) {
-		/* Mail must not wait for a trust anchor. */
-		log_err(NULL, "%s; going on without DNSSEC validation", err);
-		r->ctx = make_ctx(r->conf, false, err, sizeof(err));
-	}
-	if (!r->ctx) {
-		log_err(NULL, "cannot start: %s", err);
-		return EX_CONFIG;
+	if (!try_ctx(r, true, err, sizeof(err))) {
+		log_err(NULL, "%s; no policy can be fetched until that is "
+		    "mended", err);
+		if (!try_ctx(r, false, err, sizeof(err))) {
+			log_err(NULL, "cannot start: %s", err);
+			return EX_CONFIG;
+		}
 	}
 	dns_on_validation(r->ctx->dns, on_validation, r);
 	r->asker = asker_new(r->ctx, send_answer, r);

@@ -3,6 +3,7 @@
 
 #include "conf/conf.h"
 #include "milter/monitor-internal.h"
+#include "mtasts/castore.h"
 #include "util/log.h"
 #include "util/loop.h"
 
@@ -53,7 +54,7 @@ void watchfiles_set(struct monitor *m)
 		watch(m, m->conf->ca_file);
 	} else {
 		watch(m, "/etc/ssl/certs");
-		watch(m, "/etc/ssl/certs/ca-certificates.crt");
+		watch(m, castore_system_file());
 	}
 }
 

@@ -20,7 +20,7 @@ static const char *const system_files[] = {
 	"/etc/ssl/cert.pem",			/* Alpine, BSD */
 };
 
-static const char *system_file(void)
+const char *castore_system_file(void)
 {
 	for (size_t i = 0; i < sizeof(system_files) / sizeof(system_files[0]);
 	    i++)
@@ -67,8 +67,13 @@ X509_STORE *castore_load(const char *file, const char *text,
 	X509_STORE *store;
 	BIO *bio;
 
+	if (text && !*text) {
+		store = X509_STORE_new();
+		buf_adds(err, store ? "" : "out of memory");
+		return store;
+	}
 	if (!file)
-		file = text ? "CA certificates" : system_file();
+		file = text ? "CA certificates" : castore_system_file();
 	errno = 0;
 	bio = text ? BIO_new_mem_buf(text, -1) : BIO_new_file(file, "r");
 	if (!bio) {

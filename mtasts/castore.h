@@ -8,12 +8,16 @@
 #ifndef TM_MTASTS_CASTORE_H
 #define TM_MTASTS_CASTORE_H
 
-#include <openssl/x509.h>
+#include <openssl/types.h>
 
 struct buf;
 
+/* Where this system keeps its authorities, whether it has any or not. */
+const char *castore_system_file(void);
+
 /* Load PEM certificates from text, else from file, else the system's.
- * NULL with a sentence in err; none found is an error. */
+ * NULL with a sentence in err; none found is an error, except in the empty
+ * text, which stands for trusting nobody. */
 X509_STORE *castore_load(const char *file, const char *text,
     struct buf *err);
 

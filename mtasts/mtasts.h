@@ -168,7 +168,8 @@ struct mtasts_options {
 	const char *trust_anchor_text;	/* such lines, instead of the file */
 	uint32_t dns_timeout_ms;	/* one DNS question [5000] */
 	const char *ca_file;		/* PEM [the system's trusted CAs] */
-	const char *ca_text;		/* PEM, instead of the file */
+	const char *ca_text;		/* PEM, instead of the file; "": trust
+					 * nobody, so that no fetch succeeds */
 	const char *proxy;		/* "http://host:port" [none; the
 					 * environment is never consulted] */
 	uint32_t https_timeout_ms;	/* whole fetch, at most 10 min [60000] */

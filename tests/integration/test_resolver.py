@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The resolver process, between a monitor and a frontend played by
 resolver-probe: sandboxed as in the daemon, with real DNS and HTTPS."""
+import contextlib
 import json
 import os
 import subprocess
@@ -217,20 +218,39 @@ def test_dnssec_is_not_wanted(world, resolver, dnssec):
     assert s.answers[0]["outcome"] == FOUND
 
 
+@contextlib.contextmanager
+def replaced(path, other):
+    """Another file in its place for a while."""
+    os.rename(path, path + ".kept")
+    os.link(other, path)
+    try:
+        yield
+    finally:
+        os.replace(path + ".kept", path)
+
+
 def test_a_trust_anchor_that_is_none_does_not_stop_mail(world, resolver,
                                                         folder):
     bad = os.path.join(folder, "bad.key")
     with open(bad, "w") as file:
         file.write("this is no key\n")
     d = world.domain()
-    os.rename(world.trust_anchor, world.trust_anchor + ".kept")
-    os.link(bad, world.trust_anchor)
-    try:
+    with replaced(world.trust_anchor, bad):
         s = resolver(d.name)
-    finally:
-        os.replace(world.trust_anchor + ".kept", world.trust_anchor)
     assert s.answers[0]["outcome"] == FOUND
     assert "without DNSSEC" in s.logs[0]["line"]
+
+
+def test_without_authorities_no_policy_is_fetched(world, resolver, folder):
+    empty = os.path.join(folder, "empty.pem")
+    open(empty, "w").close()
+    d = world.domain()
+    with replaced(world.ca_file, empty):
+        s = resolver(d.name)
+    assert "no policy can be fetched" in s.logs[0]["line"]
+    assert world.ca_file in s.logs[0]["line"]
+    assert s.answers[0]["outcome"] == FAILED
+    assert s.end == {"type": "end", "status": 0, "signal": 0}
 
 
 @pytest.mark.parametrize("who", ["monitor", "frontend"])

@@ -78,6 +78,7 @@ static void unreadable_files_are_named(void)
 	write_file("list.conf", "mode = observe\n"
 	    "relays = {\"file:/nonexistent/list\"}\n");
 	write_file("ca.conf", "\n\nhttps { ca_file = \"/nonexistent/ca\" }\n");
+	write_file("cadir.conf", "https {\n ca_file = \"/etc\" }\n");
 	write_file("fifo.conf", "relays = {\"file:/dev/null\"}\n");
 	expect_load_error("nothing.conf", "/nothing.conf: No such file or "
 	    "directory");
@@ -86,6 +87,8 @@ static void unreadable_files_are_named(void)
 	    "/nonexistent/list: No such file or directory");
 	expect_load_error("ca.conf", "ca.conf:3: ca_file: cannot read "
 	    "/nonexistent/ca: No such file or directory");
+	expect_load_error("cadir.conf", "cadir.conf:2: ca_file: cannot read "
+	    "/etc: Is a directory");
 	expect_load_error("fifo.conf", "fifo.conf:1: cannot read /dev/null: "
 	    "not a regular file");
 }
