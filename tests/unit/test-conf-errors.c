@@ -156,6 +156,8 @@ static const struct {
 	{ "condition of later", "rule \"x\" { require = tls\n"
 	    "history = downgrade }\n",
 	    F "2: \"history\" is not built yet" },
+	{ "word of later", "dns {\ndnssec = trust-ad\n}\n",
+	    F "2: dnssec: \"trust-ad\" is not built yet" },
 	{ "dane as a condition", "rule \"x\" { require = tls\n"
 	    "to_policy = dane }\n",
 	    F "2: to_policy: \"dane\" is not built yet" },

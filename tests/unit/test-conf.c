@@ -58,7 +58,7 @@ static const char full[] =
     "mx_names = MX.example.com.\n"
     "relays = { 192.0.2.0/28, \"2001:db8::/32\" }\n"
     "sandbox = off\n"
-    "dns { servers = {\"127.0.0.1@5301\", \"::1\"} dnssec = trust-ad\n"
+    "dns { servers = {\"127.0.0.1@5301\", \"::1\"} dnssec = off\n"
     "  timeout = 7 }\n"
     "https { allow_private = yes port = 8443 max_size = 1024 }\n"
     "cache { size = 64MiB min_refresh = 60m max_negative = 90s }\n"
@@ -90,7 +90,7 @@ static void values_arrive(void)
 	CU_ASSERT_EQUAL(c->mx_names.n, 1);
 	CU_ASSERT_STRING_EQUAL(c->mx_names.v[0], "mx.example.com");
 	CU_ASSERT_EQUAL(c->dns_servers.n, 2);
-	CU_ASSERT_EQUAL(c->dnssec, DNSSEC_TRUST_AD);
+	CU_ASSERT_EQUAL(c->dnssec, DNSSEC_OFF);
 	CU_ASSERT_EQUAL(c->dns_timeout, 7);
 	CU_ASSERT(!c->sandbox && c->allow_private);
 	CU_ASSERT_EQUAL(c->https_port, 8443);
