@@ -9,6 +9,9 @@
 #include "util/loop.h"
 
 #define QUEUE_MAX (2 * CHAN_MESSAGE_MAX)
+/* Messages of one turn of the loop: a peer that never stops sending must not
+ * keep the monitor from signals and from its other child. */
+#define TURN 64
 
 struct wire {
 	struct chan *chan;
@@ -17,13 +20,14 @@ struct wire {
 	bool *freed;	/* set by wire_free() during a callback */
 };
 
-/* Take in what has arrived; false when a callback freed the wire. */
+/* Take in what has arrived, up to a turn; false when a callback freed the
+ * wire. */
 static bool receive(struct wire *w)
 {
 	bool freed = false;
 
 	w->freed = &freed;
-	while (!freed) {
+	for (unsigned i = 0; i < TURN && !freed; i++) {
 		const void *data;
 		unsigned type;
 		size_t len;

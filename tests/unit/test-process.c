@@ -270,6 +270,63 @@ static void a_wire_delivers_until_the_other_end_is_gone(void)
 	loop_free(l.loop);
 }
 
+/* A peer that sends another message for each one that was taken in. */
+#define FLOOD_MAX 10000
+struct flood {
+	struct loop *loop;
+	struct chan *peer;
+	unsigned n, n_at_timer;
+};
+
+static void heard_flood(void *arg, unsigned type, const void *data,
+    size_t len, int passfd)
+{
+	struct flood *f = arg;
+
+	(void)type;
+	(void)data;
+	(void)len;
+	(void)passfd;
+	if (f->n++ < FLOOD_MAX && !f->n_at_timer)
+		chan_send(f->peer, 1, "x", 1, -1);
+}
+
+static void flood_hung_up(void *arg)
+{
+	(void)arg;
+	CU_FAIL("the peer is there");
+}
+
+static void on_flood_timer(void *arg)
+{
+	struct flood *f = arg;
+
+	f->n_at_timer = f->n;
+	loop_stop(f->loop);
+}
+
+static void a_flood_leaves_others_their_turn(void)
+{
+	struct flood f = { .loop = loop_new() };
+	struct loop_timer *timer = loop_timer_new(f.loop, on_flood_timer, &f);
+	struct wire *wire;
+	int fds[2];
+
+	CU_ASSERT_EQUAL_FATAL(chan_pair(fds), 0);
+	wire = wire_new(f.loop, fds[0],
+	    &(struct wire_handler){ heard_flood, flood_hung_up, &f });
+	f.peer = chan_new(fds[1], 65536);
+	CU_ASSERT_FATAL(timer && wire && f.peer);
+	CU_ASSERT(chan_send(f.peer, 1, "x", 1, -1));
+	loop_timer_set(timer, 1);
+	loop_run(f.loop);
+	CU_ASSERT(f.n_at_timer > 0 && f.n_at_timer < FLOOD_MAX);
+	wire_free(wire);
+	chan_free(f.peer);
+	loop_timer_free(timer);
+	loop_free(f.loop);
+}
+
 static const struct unit_test tests[] = {
 	{ "a restart waits longer each time",
 	    a_restart_waits_longer_each_time },
@@ -283,6 +340,8 @@ static const struct unit_test tests[] = {
 	    the_state_folder_is_made_and_locked_once },
 	{ "a wire delivers until the other end is gone",
 	    a_wire_delivers_until_the_other_end_is_gone },
+	{ "a flood leaves others their turn",
+	    a_flood_leaves_others_their_turn },
 };
 
 UNIT_MAIN("process", tests)
