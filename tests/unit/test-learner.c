@@ -391,7 +391,7 @@ static void the_resolver_is_not_trusted(void)
 	answer = world_found(&ask, "id1");
 	answer.domain = "victim.example";
 	world_answer(&w, &answer);
-	answer = world_found(&ask, "id1");
+	answer = world_found(&ask, "stray");
 	answer.seq++;
 	world_answer(&w, &answer);
 	answer = world_found(&ask, "id 1");
