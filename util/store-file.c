@@ -165,6 +165,12 @@ static enum store_error judge_report(const char *path, const struct buf *r,
 	return (enum store_error)(unsigned char)r->data[0];
 }
 
+static enum store_error cannot_check(const char *path, struct buf *err)
+{
+	buf_addf(err, "%s: cannot be checked: %s", path, strerror(errno));
+	return STORE_IO;
+}
+
 enum store_error store_verify(const char *path, struct buf *err)
 {
 	struct buf report;
@@ -173,12 +179,13 @@ enum store_error store_verify(const char *path, struct buf *err)
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return STORE_IO;
+		return cannot_check(path, err);
 	pid = fork();
 	if (pid < 0) {
+		e = cannot_check(path, err);
 		close(fds[0]);
 		close(fds[1]);
-		return STORE_IO;
+		return e;
 	}
 	if (pid == 0)
 		verify_child(path, fds[1]);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -651,6 +652,22 @@ static void every_error_has_a_text(void)
 		CU_ASSERT(store_strerror((enum store_error)e)[0] != '\0');
 }
 
+static void a_check_that_cannot_begin_says_why(void)
+{
+	struct rlimit old, none;
+
+	begin();
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ 0, old.rlim_max };
+	buf_reset(&err);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CU_ASSERT_EQUAL(store_verify(tmpdir_path(&dir, "t.mdb"), &err),
+	    STORE_IO);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &old), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&err), strerror(EMFILE)));
+	end();
+}
+
 static const struct unit_test tests[] = {
 	{ "values come back after reopening", values_come_back_after_reopening },
 	{ "keys are checked", keys_are_checked },
@@ -673,6 +690,8 @@ static const struct unit_test tests[] = {
 	{ "commits survive kill -9", commits_survive_kill_9 },
 	{ "a dead reader pins nothing for long",
 	    a_dead_reader_pins_nothing_for_long },
+	{ "a check that cannot begin says why",
+	    a_check_that_cannot_begin_says_why },
 	{ "every error has a text", every_error_has_a_text },
 };
 
