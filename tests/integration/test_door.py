@@ -9,6 +9,7 @@ import pytest
 
 from rig.client import CLIENT, LOCAL, STRANGER, Smtp, send
 from rig.logs import audit_fields
+from rig.milter import Milter
 from rig.wait import until
 
 OURS = "ours.example"
@@ -384,6 +385,22 @@ def test_fuse_softens_until_tls_is_seen(mx):
 
 
 # ---- trouble ------------------------------------------------------------
+
+def test_what_is_agreed_with_the_mta(daemon):
+    """Design §6.10: no replies and no body where nothing is decided; but
+    DATA is kept, since giving it up costs 43 ms a message over TCP."""
+    daemon(REJECT)
+    with Milter() as m:
+        version, actions, steps = m.negotiate()
+    names = {
+        0x10: "NOBODY", 0x40: "NOEOH", 0x80: "NR_HDR", 0x100: "NOUNKNOWN",
+        0x1000: "NR_CONN", 0x2000: "NR_HELO", 0x200: "NODATA"}
+    agreed = {names.get(1 << i, "bit %d" % i) for i in range(32)
+              if steps >> i & 1}
+    assert agreed == set(names.values()) - {"NODATA"}
+    # Add and change header fields, quarantine, set the list of macros.
+    assert actions == 0x01 | 0x10 | 0x20 | 0x100
+
 
 def test_many_connections_that_say_nothing(mx, smtp):
     """libmilter calls close alone for a health check."""
