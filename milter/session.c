@@ -100,19 +100,28 @@ struct session *session_new(struct services *services,
 	return s;
 }
 
-void session_free(struct session *s)
+/* Nothing of an earlier session on this connection holds for the next. No
+ * MTA we know sends CONNECT twice, but one that did must lend TLS to nobody. */
+static void forget_session(struct session *s)
 {
-	if (!s)
-		return;
 	message_reset(&s->msg);
 	keep(&s->client_name, NULL);
 	keep(&s->helo, NULL);
-	keep(&s->listener_name, NULL);
-	keep(&s->listener_port, NULL);
 	keep(&s->tls_version, NULL);
 	keep(&s->cipher, NULL);
 	keep(&s->cert_subject, NULL);
 	keep(&s->cert_issuer, NULL);
+	s->facts = (struct session_facts){ .door = DOOR_MILTER };
+	s->tls_seen = false;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	forget_session(s);
+	keep(&s->listener_name, NULL);
+	keep(&s->listener_port, NULL);
 	keep(&s->mta_name, NULL);
 	free(s);
 }
@@ -135,8 +144,7 @@ void session_connect(struct session *s, const char *host,
 	const char *version = macro(m, "v");
 	struct session_facts *f = &s->facts;
 
-	f->client = (struct netaddr){ .family = AF_UNSPEC };
-	f->client_port = 0;
+	forget_session(s);
 	if (sa)
 		netaddr_from_sockaddr(sa, &f->client, &f->client_port);
 	if (host && resolve && strcmp(resolve, "OK") == 0)

@@ -24,6 +24,7 @@ static struct {
 	unsigned wanted;
 	unsigned fuse_tls, fuse_plain;
 	bool blown;
+	int64_t waiting;
 	struct buf log;
 } fake;
 
@@ -93,7 +94,7 @@ int64_t learner_waiting_since(struct learner *l, const char *domain,
 	(void)l;
 	(void)domain;
 	(void)now;
-	return 0;
+	return fake.waiting;
 }
 
 static void log_sink(void *arg, int priority, const char *line, size_t len)
@@ -265,6 +266,27 @@ static void tls_without_second_ehlo_is_seen(void)
 	quit(&mta);
 }
 
+/* Design §5: what is not known defers where a rule says so, but for half an
+ * hour at most. */
+static void unknown_promises_defer_half_an_hour(void)
+{
+	struct mta mta;
+
+	load(OURS "rule \"our promise\" { to_policy = enforce require = tls "
+	    "action = reject unknown = defer }\n");
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	mail(&mta, "<a@client.example>", NULL);
+	fake.waiting = 1800;
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@others.example>"), SESSION_DEFER);
+	CU_ASSERT_STRING_EQUAL(mta.reply.code, "451");
+	fake.waiting = 1801;
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@others.example>"), SESSION_CONTINUE);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_REJECT);
+	/* Without a cache there is nothing to learn for. */
+	CU_ASSERT_EQUAL(fake.wanted, 0);
+	quit(&mta);
+}
+
 /* Without a symlist the macros come at HELO only, and stay for the session. */
 static void tls_at_helo_is_latched(void)
 {
@@ -282,6 +304,26 @@ static void tls_at_helo_is_latched(void)
 		CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
 	}
 	CU_ASSERT_EQUAL(fake.counters.by_tls[TLS_ENCRYPTED], 2);
+	quit(&mta);
+}
+
+/* A connection that serves another session tells nothing of the last one. */
+static void another_connect_forgets_tls(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = 1 };
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	use_tls(&mta);
+	session_helo(mta.session, "client.example", &mta.macros);
+	mta_set(&mta, "{tls_version}", NULL);
+	session_connect(mta.session, "[x]", (struct sockaddr *)&sin,
+	    &mta.macros);
+	mail(&mta, "<a@client.example>", NULL);
+	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_REJECT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "tls=none"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "helo=- "));
 	quit(&mta);
 }
 
@@ -577,6 +619,10 @@ static const struct unit_test tests[] = {
 	    plaintext_is_refused_at_rcpt_only },
 	{ "TLS without a second EHLO is seen (PF-MI-03)",
 	    tls_without_second_ehlo_is_seen },
+	{ "another connect forgets TLS (PF-MI-05)",
+	    another_connect_forgets_tls },
+	{ "unknown promises defer half an hour",
+	    unknown_promises_defer_half_an_hour },
 	{ "TLS at HELO is latched", tls_at_helo_is_latched },
 	{ "unknown TLS is not punished", unknown_tls_is_not_punished },
 	{ "non-SMTP mail passes (PF-MI-01)", non_smtp_mail_passes },
