@@ -91,7 +91,7 @@ static void add_client(struct buf *out, const struct session_facts *s,
 	char text[NETADDR_TEXT];
 
 	netaddr_format(&s->client, text);
-	if (!with_port || s->client.family == AF_UNSPEC)
+	if (!with_port || !s->client_port || s->client.family == AF_UNSPEC)
 		buf_addf(out, " client=%s", text);
 	else if (s->client.family == AF_INET6)
 		buf_addf(out, " client=[%s]:%u", text, s->client_port);

@@ -4,9 +4,9 @@
  *
  * `QUEUEID: action=… would=… rule=… tls=… cipher=… bits=… client=… helo=…
  * from=… to=… policy=… reason=… source=…`. Before a queue id exists
- * the line begins with NOQUEUE and has client=ip:port. Peer text is quoted
- * and cleaned; the order and the names are stable, and what there is
- * nothing to say about is "-".
+ * the line begins with NOQUEUE and has client=ip:port if the port is known.
+ * Peer text is quoted and cleaned; the order and the names are stable, and
+ * what there is nothing to say about is "-".
  */
 #ifndef TM_AUDIT_LINE_H
 #define TM_AUDIT_LINE_H

@@ -103,6 +103,16 @@ static void do_lookup(struct learner *l, struct want_call *call)
 	wait_for_answer(l, call, WANT_USE);
 }
 
+/* The tool prints it as it is, so it names the domain. */
+static void refuse_purge(struct want_call *call, enum store_error e)
+{
+	call_result(call, false, call->domain);
+	if (e == STORE_NOT_FOUND)
+		buf_adds(&call->text, " is not in the cache");
+	else
+		buf_addf(&call->text, ": %s", store_strerror(e));
+}
+
 /* Whoever can write to the cache can weaken what is required: say so. */
 static void do_purge(struct learner *l, struct want_call *call)
 {
@@ -118,8 +128,7 @@ static void do_purge(struct learner *l, struct want_call *call)
 	if (l->writing)
 		e = cache_delete(l->cache, call->domain);
 	if (e)
-		call_result(call, false, e == STORE_NOT_FOUND ?
-		    "not in the cache" : store_strerror(e));
+		refuse_purge(call, e);
 	else
 		call_result(call, true, "purged");
 	if (!e)

@@ -48,6 +48,15 @@ bool access_drop_root(struct tool *t)
 	return !pw || become(pw->pw_uid, pw->pw_gid);
 }
 
+/* What to do about a daemon that cannot be reached. */
+static const char *connect_hint(const struct endpoint *ep)
+{
+	if (ep->kind == ENDPOINT_UNIX && access(ep->path, W_OK) != 0 &&
+	    errno == EACCES)
+		return "; run this as root";
+	return "; is tlsmilterd running?";
+}
+
 static bool connect_daemon(struct tool *t, struct access *a)
 {
 	struct buf err;
@@ -58,8 +67,9 @@ static bool connect_daemon(struct tool *t, struct access *a)
 	if (a->client)
 		a->kind = ACCESS_DAEMON;
 	else
-		buf_addf(&a->why, "%sthe daemon cannot be reached: %s",
-		    a->why.len ? "; " : "", buf_str(&err));
+		buf_addf(&a->why, "%sthe daemon cannot be reached: %s%s",
+		    a->why.len ? "; " : "", buf_str(&err),
+		    connect_hint(&t->conf->control));
 	buf_clear(&err);
 	return a->client != NULL;
 }

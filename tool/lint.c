@@ -40,7 +40,10 @@ static const struct {
 static void print_finding(const struct lint *l,
     const struct mtasts_finding *f)
 {
-	out_part(PLAIN, "%s:%u:%u: ", l->file, f->line, f->column);
+	if (f->line)
+		out_part(PLAIN, "%s:%u:%u: ", l->file, f->line, f->column);
+	else	/* it speaks of the whole text */
+		out_part(PLAIN, "%s: ", l->file);
 	out_part(severities[f->severity].colour, "%s",
 	    severities[f->severity].name);
 	out_line(": %s [%s]", f->text, f->id);

@@ -152,10 +152,16 @@ def test_lint_says_where_a_policy_is_wrong(text, line, column):
                       done.out, re.M)
     assert found and int(found[1]) == line
     assert column is None or int(found[2]) == column
+    assert ":0:" not in done.out
     one, = objects(tool("lint", "--json", "-", stdin=text))
     assert not one["valid"]
     assert line in [f["line"] for f in one["findings"]
                     if f["severity"] == "error"]
+
+
+def test_what_lint_says_of_the_whole_text_has_no_line():
+    done = tool("lint", "-", stdin="version: STSv1\n")
+    assert "-: error: the mode is missing [policy.missing.mode]\n" in done.out
 
 
 def test_lint_looks_at_every_file(folder):
@@ -404,6 +410,7 @@ def test_only_one_process_owns_the_files(offline):
         assert done.status == 3
         assert "in use by another process" in done.err
         assert "cannot be reached" in done.err
+        assert "is tlsmilterd running?" in done.err
     assert run("cache", "list").status == 0
 
 

@@ -20,7 +20,7 @@ static void format(const char *queue_id, const char *rules,
 	struct audit a = *extra;
 
 	scenario_read(&sc, rules, facts);
-	sc.s.client_port = 4711;
+	sc.s.client_port = a.source ? 4711 : 0;
 	scenario_decide(&sc, NULL, NULL, &v);
 	a.queue_id = queue_id;
 	a.session = &sc.s;
@@ -121,6 +121,12 @@ static void the_line_of_a_message(void)
 	CU_ASSERT_STRING_EQUAL(buf_str(&b), "Q: action=accept would=accept "
 	    "rule=- " PLAIN "client=192.0.2.1 helo=- from=a@b.example "
 	    "nrcpt=0 policy=- reason=\"no rule matches\" source=-");
+	buf_reset(&b);
+	format(NULL, "", "client=2001:db8::1 from=a@b.example", &a, &b);
+	CU_ASSERT_STRING_EQUAL(buf_str(&b), "NOQUEUE: action=accept "
+	    "would=accept rule=- " PLAIN "client=2001:db8::1 helo=- "
+	    "from=a@b.example nrcpt=0 policy=- reason=\"no rule matches\" "
+	    "source=-");
 	buf_clear(&b);
 }
 

@@ -811,7 +811,7 @@ static void purge_is_logged_as_a_downgrade(void)
 	CU_ASSERT(world_call(&w, LEARNER_PURGE, "a.example", NULL, &r));
 	CU_ASSERT(result_wait(&r, 1));
 	CU_ASSERT(!r.ok);
-	CU_ASSERT_STRING_EQUAL(r.text, "not in the cache");
+	CU_ASSERT_STRING_EQUAL(r.text, "a.example is not in the cache");
 	want("a.example", ASK_SENDER);
 	CU_ASSERT(world_expect_ask(&w, "a.example", &ask));
 	CU_ASSERT_STRING_EQUAL(ask.held_id, "");
