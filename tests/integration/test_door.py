@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from rig.client import CLIENT, LOCAL, STRANGER, Smtp, send
-from rig.logs import audit_fields
+from rig.client import CLIENT, LOCAL, STRANGER, Smtp, code, send
+from rig.logs import audit_lines as lines, wait_audit as wait_line
 from rig.milter import Milter
 from rig.wait import until
 
@@ -24,22 +24,6 @@ rule "our promise" { to_policy = enforce  require = tls  action = reject }
 REFUSED = (550, "5.7.10")
 # What delivery puts above the message.
 ENVELOPE = ("Return-Path", "X-Original-To", "Delivered-To")
-
-
-def code(reply):
-    """(550, "5.7.10") of a reply with an enhanced status code."""
-    match = re.match(r"\d\.\d{1,3}\.\d{1,3}", reply.text)
-    return reply.code, match and match.group()
-
-
-def lines(daemon, **fields):
-    """Audit lines whose fields have these values."""
-    found = [audit_fields(line) for line in daemon.log("action=")]
-    return [f for f in found if all(f.get(k) == v for k, v in fields.items())]
-
-
-def wait_line(daemon, **fields):
-    return until(lambda: lines(daemon, **fields), "audit line %r" % fields)[0]
 
 
 # ---- the main job -------------------------------------------------------

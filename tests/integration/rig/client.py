@@ -11,6 +11,7 @@
 `transcript` holds the dialogue; it is printed when a test fails.
 """
 import dataclasses
+import re
 import socket
 import ssl
 
@@ -33,11 +34,24 @@ class Reply:
         return "%d %s" % (self.code, self.text)
 
 
+def code(reply):
+    """(550, "5.7.10") of a reply with an enhanced status code."""
+    match = re.match(r"\d\.\d{1,3}\.\d{1,3}", reply.text)
+    return reply.code, match and match.group()
+
+
 def anonymous_context():
     """As mail servers do by default: any certificate will do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def certificate_context(path):
+    """With a client certificate: a file with key and chain."""
+    context = anonymous_context()
+    context.load_cert_chain(path)
     return context
 
 
@@ -154,13 +168,14 @@ class Smtp:
         return "\n".join(self.transcript)
 
 
-def send(sender, *recipients, tls=False, message=None, **options):
+def send(sender, *recipients, tls=False, message=None, context=None,
+         **options):
     """One message in a session of its own; return the replies to MAIL, to
     each RCPT, and to the message (None if no recipient was accepted)."""
     with Smtp(**options) as s:
         s.ehlo()
         if tls:
-            assert s.starttls().code == 220, s.dialogue()
+            assert s.starttls(context).code == 220, s.dialogue()
             s.ehlo()
         mail = s.mail(sender)
         rcpts = [s.rcpt(r) for r in recipients]

@@ -92,3 +92,14 @@ def audit_fields(line):
             r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', line.text):
         fields[key] = quoted or plain
     return fields
+
+
+def audit_lines(daemon, **fields):
+    """Audit lines of the daemon whose fields have these values."""
+    found = [audit_fields(line) for line in daemon.log("action=")]
+    return [f for f in found if all(f.get(k) == v for k, v in fields.items())]
+
+
+def wait_audit(daemon, **fields):
+    return until(lambda: audit_lines(daemon, **fields),
+                 "audit line %r" % fields)[0]

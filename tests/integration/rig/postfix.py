@@ -6,12 +6,8 @@ domain, unless main.cf options say otherwise. It logs to /dev/log. Nothing
 of a Postfix installed on the machine is read but its programs.
 """
 import base64
-import email
-import email.policy
-import glob
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -19,6 +15,7 @@ import subprocess
 import threading
 import time
 
+from rig.mailbox import Mailbox
 from rig.wait import until
 
 MAIN = {
@@ -95,37 +92,14 @@ QUEUE = (
 )
 
 
-class Delivered:
-    """A delivered message: its bytes, and parsed."""
-
-    def __init__(self, path):
-        with open(path, "rb") as file:
-            self.raw = file.read()
-        self.message = email.message_from_bytes(
-            self.raw, policy=email.policy.compat32)
-
-    def all(self, name):
-        """Every field of that name, unfolded, from the top."""
-        return [re.sub(r"\r?\n[ \t]+", " ", str(value))
-                for value in self.message.get_all(name, [])]
-
-    @property
-    def names(self):
-        return [name for name, _ in self.message.items()]
-
-    @property
-    def queue_id(self):
-        match = re.search(r"\bid (\w+)", self.all("Received")[0])
-        return match.group(1)
-
-
-class Postfix:
+class Postfix(Mailbox):
     """start() before use; stop() at the end. `main` adds to main.cf."""
 
     def __init__(self, folder, authority, milters="", main=None, master=""):
         self.dir = folder
         self.etc = os.path.join(folder, "etc")
         self.mail = os.path.join(folder, "mail")
+        self.box = os.path.join(self.mail, "box/new")
         self.main = dict(MAIN)
         server = authority.leaf("mx.rig.example", names=["mx.rig.example"])
         self.main.update({
@@ -203,18 +177,6 @@ class Postfix:
         self.running = False
 
     # ---- what it did ----------------------------------------------------
-
-    def delivered(self):
-        """Every message delivered so far, oldest first."""
-        paths = glob.glob(os.path.join(self.mail, "box/new/*"))
-        return [Delivered(p) for p in sorted(paths, key=os.path.getmtime)]
-
-    def wait_delivered(self, subject):
-        """The delivered message with that Subject."""
-        return until(
-            lambda: next((m for m in self.delivered()
-                          if m.message["Subject"] == subject), None),
-            "delivery of %r" % subject)
 
     def queue(self):
         """What postqueue(1) lists: dicts with queue_name, queue_id, …"""
