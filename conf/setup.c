@@ -8,7 +8,7 @@
 /* Where Debian's chrooted smtpd(8) sees the root folder. */
 #define QUEUE_DIRECTORY "/var/spool/postfix/"
 
-/* ---- the milter line --------------------------------------------------- */
+/* ---- Postfix: the milter line ------------------------------------------- */
 
 /* Append the address as Postfix writes it. Inside the queue directory a
  * relative path is right with chroot and without (PF-MI-09). */
@@ -70,7 +70,7 @@ static void add_milter(const struct conf *c, struct buf *out)
 	    "no TLS to\n# look at.\n");
 }
 
-/* ---- STARTTLS ---------------------------------------------------------- */
+/* ---- Postfix: STARTTLS -------------------------------------------------- */
 
 static bool needs_certificates(const struct conf *c)
 {
@@ -103,7 +103,7 @@ static void add_tls(const struct conf *c, struct buf *out)
 	    "smtpd_tls_CApath = /etc/ssl/certs\n");
 }
 
-/* ---- listener names ---------------------------------------------------- */
+/* ---- Postfix: listener names -------------------------------------------- */
 
 static bool is_port(const char *s)
 {
@@ -118,16 +118,23 @@ static void collect_names(const struct strv *from, struct strv *names)
 			strv_add(names, from->v[i]);
 }
 
+/* The names of services, as opposed to ports, that rules and listener
+ * sections use. */
+static void service_names(const struct conf *c, struct strv *names)
+{
+	for (size_t i = 0; i < c->rules.n; i++)
+		collect_names(&c->rules.rules[i]->listeners, names);
+	for (size_t i = 0; i < c->listeners_n; i++)
+		collect_names(&c->listeners[i].match, names);
+}
+
 /* Postfix gives every service its host name as {daemon_name}, unless told
  * otherwise in master.cf. */
 static void add_daemon_names(const struct conf *c, struct buf *out)
 {
 	struct strv names = { 0 };
 
-	for (size_t i = 0; i < c->rules.n; i++)
-		collect_names(&c->rules.rules[i]->listeners, &names);
-	for (size_t i = 0; i < c->listeners_n; i++)
-		collect_names(&c->listeners[i].match, &names);
+	service_names(c, &names);
 	if (names.n)
 		buf_adds(out,
 		    "\n# 3. Rules or listener sections name services. Give "
@@ -149,4 +156,115 @@ void setup_postfix(const struct conf *c, struct buf *out)
 	add_daemon_names(c, out);
 	buf_adds(out,
 	    "\n# Then: postfix reload; send a message; tlsmilter status\n");
+}
+
+/* ---- Sendmail ----------------------------------------------------------- */
+
+/* True when the address can stand in INPUT_MAIL_FILTER: m4 ends a string at
+ * a quote, Sendmail ends an equate at a comma and drops blanks. */
+static bool sendmail_can_say(const struct endpoint *ep)
+{
+	return ep->kind != ENDPOINT_UNIX || !strpbrk(ep->path, "`', \t\"\\");
+}
+
+static void add_sendmail_socket_advice(const struct endpoint *ep,
+    struct buf *out)
+{
+	if (ep->kind == ENDPOINT_INET)
+		buf_adds(out,
+		    "dnl With a unix socket each message takes a twentieth "
+		    "of the time. For\n"
+		    "dnl one, put\n"
+		    "dnl   milter = \"unix:/run/tlsmilter/milter.sock\"\n"
+		    "dnl into tlsmilter.conf, and run this command again.\n");
+	else
+		buf_adds(out,
+		    "dnl No folder on the way to the socket may be writable "
+		    "by group or others:\n"
+		    "dnl Sendmail would not use it. With RUN_AS_USER, that "
+		    "user must be able to\n"
+		    "dnl open the socket: see socket_group and "
+		    "socket_mode.\n");
+}
+
+static void add_sendmail_filter(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "dnl 1. The milter. It is asked after those of "
+	    "INPUT_MAIL_FILTER lines above.\n");
+	if (c->observe)
+		buf_adds(out,
+		    "dnl mode = observe: if tlsmilterd is not running, mail "
+		    "flows as without it.\n"
+		    "dnl Insert F=T, before T= when you enforce.\n");
+	else
+		buf_adds(out,
+		    "dnl mode = enforce: if tlsmilterd is not running, mail "
+		    "is deferred (F=T), not\ndnl let through.\n");
+	add_sendmail_socket_advice(&c->milter, out);
+	if (!sendmail_can_say(&c->milter)) {
+		buf_addf(out, "dnl Sendmail cannot use the path %s: choose "
+		    "one without blanks,\ndnl commas and quotes.\n",
+		    c->milter.path);
+		return;
+	}
+	buf_adds(out, "INPUT_MAIL_FILTER(`tlsmilter', `S=");
+	endpoint_format(&c->milter, ENDPOINT_LIBMILTER, out);
+	buf_addf(out, ", %sT=S:10s;R:10s;E:30s')dnl\n",
+	    c->observe ? "" : "F=T, ");
+	buf_adds(out,
+	    "dnl No macros need to be added to MILTER_MACROS: tlsmilterd "
+	    "asks for its own.\n");
+}
+
+static void add_sendmail_tls(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "\ndnl 2. STARTTLS must be offered. Sendmail does so only when it "
+	    "has all four of\n"
+	    "dnl these, and nobody but its owner may read the key:\n"
+	    "dnl   define(`confSERVER_CERT', `/etc/mail/tls/chain.pem')\n"
+	    "dnl   define(`confSERVER_KEY', `/etc/mail/tls/key.pem')\n"
+	    "dnl   define(`confCACERT', `/etc/mail/tls/ca.pem')\n"
+	    "dnl   define(`confCACERT_PATH', `/etc/ssl/certs')\n");
+	if (needs_certificates(c))
+		buf_adds(out,
+		    "dnl A rule looks at client certificates. Sendmail asks "
+		    "for them unless\n"
+		    "dnl confTLS_SRV_OPTIONS contains V, and trusts the "
+		    "authorities in confCACERT\n"
+		    "dnl and confCACERT_PATH.\n"
+		    "define(`confTLS_SRV_OPTIONS', `')dnl\n"
+		    "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n");
+}
+
+static void add_sendmail_names(const struct conf *c, struct buf *out)
+{
+	struct strv names = { 0 };
+
+	service_names(c, &names);
+	if (names.n)
+		buf_adds(out,
+		    "\ndnl 3. Rules or listener sections name services. Give "
+		    "each its name in its\n"
+		    "dnl DAEMON_OPTIONS line; a port number needs "
+		    "nothing.\n");
+	for (size_t i = 0; i < names.n; i++)
+		buf_addf(out, "dnl   DAEMON_OPTIONS(`Name=%s, Port=...')\n",
+		    names.v[i]);
+	strv_clear(&names);
+}
+
+void setup_sendmail(const struct conf *c, struct buf *out)
+{
+	buf_addf(out, "dnl Sendmail .mc lines for tlsmilter, made from %s.\n"
+	    "dnl Sendmail 8.14.7 or later. They belong above the MAILER "
+	    "lines. Nothing has\n"
+	    "dnl been changed on this system.\n\n", c->file);
+	add_sendmail_filter(c, out);
+	add_sendmail_tls(c, out);
+	add_sendmail_names(c, out);
+	buf_adds(out,
+	    "\ndnl Then: make sendmail.cf anew and restart Sendmail; send a "
+	    "message;\ndnl tlsmilter status\n");
 }

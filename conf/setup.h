@@ -15,4 +15,7 @@ struct buf;
 /* Append the lines for Postfix's main.cf. */
 void setup_postfix(const struct conf *c, struct buf *out);
 
+/* Append the lines for Sendmail's .mc file. */
+void setup_sendmail(const struct conf *c, struct buf *out);
+
 #endif

@@ -12,27 +12,43 @@
 
 #define SETUP_MAX (1024 * 1024)
 
-static enum status run_postfix(struct tool *t, const void *values, int n,
-    char **operands)
+/* Print what one mail server needs. */
+static enum status print_setup(struct tool *t, const char *server,
+    void (*write)(const struct conf *c, struct buf *out))
 {
 	struct conf *conf = tool_conf(t);
 	struct buf text;
 
-	(void)values;
-	(void)n;
-	(void)operands;
 	if (!conf)
 		return STATUS_CONFIG;
 	buf_init(&text, SETUP_MAX);
-	setup_postfix(conf, &text);
+	write(conf, &text);
 	if (t->json)
 		out_json(json_pack("{s:s, s:s, s:s}", "schema",
-		    "tlsmilter/setup-1", "for", "postfix", "text",
+		    "tlsmilter/setup-1", "for", server, "text",
 		    buf_str(&text)));
 	else
 		out_text("", buf_str(&text));
 	buf_clear(&text);
 	return STATUS_GOOD;
+}
+
+static enum status run_postfix(struct tool *t, const void *values, int n,
+    char **operands)
+{
+	(void)values;
+	(void)n;
+	(void)operands;
+	return print_setup(t, "postfix", setup_postfix);
+}
+
+static enum status run_sendmail(struct tool *t, const void *values, int n,
+    char **operands)
+{
+	(void)values;
+	(void)n;
+	(void)operands;
+	return print_setup(t, "sendmail", setup_sendmail);
 }
 
 static const struct command command_postfix = {
@@ -43,14 +59,23 @@ static const struct command command_postfix = {
 	.run = run_postfix,
 };
 
+static const struct command command_sendmail = {
+	.name = "sendmail",
+	.usage = "",
+	.summary = "print the lines for sendmail.mc",
+	.is_data = true,
+	.run = run_sendmail,
+};
+
 static const struct command *const commands[] = {
 	&command_postfix,
+	&command_sendmail,
 	NULL
 };
 
 const struct command command_setup = {
 	.name = "setup",
-	.usage = "postfix",
+	.usage = "postfix|sendmail",
 	.summary = "print the settings a mail server needs for this "
 	    "configuration",
 	.max_operands = -1,

@@ -493,8 +493,9 @@ def test_setup_prints_settings(offline):
     assert done.status == 0
     assert re.search(r"^smtpd_milters = .*inet:127\.0\.0\.1:8899", done.out,
                      re.M)
-    one, = objects(offline()("setup", "--json", "postfix"))
-    assert one["for"] == "postfix"
+    for server in ("postfix", "sendmail"):
+        one, = objects(offline()("setup", "--json", server))
+        assert one["for"] == server
 
 
 def test_status_and_reload_need_a_daemon(offline):

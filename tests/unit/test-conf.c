@@ -294,11 +294,30 @@ static void unwise_settings_are_warned_of(void)
 	}
 }
 
+/* A text that a configuration puts into what is printed. */
+struct setup_case {
+	const char *label, *text, *want;
+};
+
+static void check_setup(const struct setup_case *cases, size_t n,
+    void (*setup)(const struct conf *c, struct buf *out))
+{
+	for (size_t i = 0; i < n; i++) {
+		struct conf *c = load_good(cases[i].text);
+		struct buf out;
+
+		buf_init(&out, 10000);
+		setup(c, &out);
+		CHECK_CASE(cases[i].label, strstr(buf_str(&out),
+		    cases[i].want) != NULL);
+		buf_clear(&out);
+		conf_unref(c);
+	}
+}
+
 static void setup_fits_the_configuration(void)
 {
-	static const struct {
-		const char *label, *text, *want;
-	} cases[] = {
+	static const struct setup_case cases[] = {
 		{ "Postfix spelling (PF-MI-09)", "",
 		    "\nsmtpd_milters = { inet:127.0.0.1:8899, " },
 		{ "observing never stops mail (PF-MI-08)", "",
@@ -326,17 +345,61 @@ static void setup_fits_the_configuration(void)
 		    "#   -o milter_macro_daemon_name=SUBMISSION\n" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct conf *c = load_good(cases[i].text);
-		struct buf out;
+	check_setup(cases, sizeof(cases) / sizeof(cases[0]), setup_postfix);
+}
 
-		buf_init(&out, 10000);
-		setup_postfix(c, &out);
-		CHECK_CASE(cases[i].label, strstr(buf_str(&out),
-		    cases[i].want) != NULL);
-		buf_clear(&out);
-		conf_unref(c);
+static void sendmail_lines_fit_the_configuration(void)
+{
+	static const struct setup_case cases[] = {
+		{ "observing never stops mail: no F=", "",
+		    "\nINPUT_MAIL_FILTER(`tlsmilter', "
+		    "`S=inet:8899@127.0.0.1, T=S:10s;R:10s;E:30s')dnl\n" },
+		{ "enforcing defers when down", "mode = enforce",
+		    "@127.0.0.1, F=T, T=" },
+		{ "IPv6", "milter = \"inet6:8899@[::1]\"",
+		    "`S=inet6:8899@[::1], T=" },
+		{ "unix socket", "milter = unix:/run/tm/s",
+		    "`S=unix:/run/tm/s, T=" },
+		{ "a unix socket is recommended (design 6.10)", "",
+		    "dnl   milter = \"unix:/run/tlsmilter/milter.sock\"\n" },
+		{ "a path Sendmail cannot read is no line",
+		    "milter = \"unix:/run/a,b\"",
+		    "\ndnl Sendmail cannot use the path /run/a,b" },
+		{ "certificates are asked for",
+		    "rule \"x\" { require = verified }",
+		    "\ndefine(`confTLS_SRV_OPTIONS', `')dnl\n" },
+		{ "services are named", "rule \"x\" { require = tls\n"
+		    "listener = {SUBMISSION, \"465\"} }",
+		    "dnl   DAEMON_OPTIONS(`Name=SUBMISSION, Port=...')\n" },
+	};
+
+	check_setup(cases, sizeof(cases) / sizeof(cases[0]), setup_sendmail);
+}
+
+/* m4 reads what is no comment, so only known lines may be that. */
+static void sendmail_lines_are_comments_or_settings(void)
+{
+	static const char *const known[] = { "dnl ", "INPUT_MAIL_FILTER(`",
+		"define(`confTLS_SRV_OPTIONS'", "define(`confCACERT_PATH'" };
+	struct conf *c = load_good("rule \"x\" { require = verified\n"
+	    "listener = SUBMISSION }");
+	struct buf out;
+	char *text, *line, *rest;
+
+	buf_init(&out, 10000);
+	setup_sendmail(c, &out);
+	rest = text = strdup(buf_str(&out));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	while ((line = strsep(&rest, "\n"))) {
+		bool ok = !*line;
+
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			ok = ok || str_starts(line, known[i]);
+		CHECK_CASE(line, ok);
 	}
+	free(text);
+	buf_clear(&out);
+	conf_unref(c);
 }
 
 static void setup_says_no_more_than_needed(void)
@@ -350,6 +413,10 @@ static void setup_says_no_more_than_needed(void)
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtpd_tls_ask_ccert"));
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "milter_macro_daemon_name"));
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\nnon_smtpd_milters"));
+	buf_clear(&out);
+	setup_sendmail(c, &out);
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\ndefine("));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "DAEMON_OPTIONS"));
 	buf_clear(&out);
 	conf_unref(c);
 }
@@ -427,6 +494,10 @@ static const struct unit_test tests[] = {
 	{ "unwise settings are warned of", unwise_settings_are_warned_of },
 	{ "setup fits the configuration", setup_fits_the_configuration },
 	{ "setup says no more than needed", setup_says_no_more_than_needed },
+	{ "Sendmail lines fit the configuration",
+	    sendmail_lines_fit_the_configuration },
+	{ "Sendmail lines are comments or settings",
+	    sendmail_lines_are_comments_or_settings },
 	{ "the sample shows the defaults", the_sample_shows_the_defaults },
 	{ "the sample is complete", the_sample_is_complete },
 };
