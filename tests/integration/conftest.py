@@ -13,6 +13,7 @@ from rig.client import Smtp  # noqa: E402
 from rig.daemon import Daemon  # noqa: E402
 from rig.postfix import DovecotAuth, Postfix  # noqa: E402
 from rig.logs import Syslog  # noqa: E402
+from rig.sendmail import SaslAuthd, Sendmail  # noqa: E402
 from rig.world import World  # noqa: E402
 
 RIG_DIR = os.environ.get("RIG_DIR")
@@ -94,6 +95,33 @@ def postfix(_world, syslog, folder):
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def sendmail(_world, syslog):
+    """sendmail(mc): a running Sendmail with these lines added to its .mc
+    file."""
+    made = []
+
+    def make(mc=""):
+        # Not in the test's folder: m4 would expand words of its name.
+        path = os.path.join(RIG_DIR, "s%d" % next(FOLDERS))
+        one = Sendmail(path, _world.authority, mc)
+        made.append(one)
+        one.start()
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def sendmail_sasl(folder):
+    """.mc lines with which clients may authenticate, whatever they say."""
+    auth = SaslAuthd(os.path.join(folder, "sasl"))
+    yield auth.mc
+    auth.stop()
 
 
 @pytest.fixture
