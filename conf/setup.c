@@ -181,7 +181,7 @@ static void add_sendmail_socket_advice(const struct endpoint *ep,
 		buf_adds(out,
 		    "dnl No folder on the way to the socket may be writable "
 		    "by group or others:\n"
-		    "dnl Sendmail would not use it. With RUN_AS_USER, that "
+		    "dnl Sendmail would not start. With confRUN_AS_USER, that "
 		    "user must be able to\n"
 		    "dnl open the socket: see socket_group and "
 		    "socket_mode.\n");
