@@ -223,8 +223,9 @@ static int clear_stale(const struct endpoint *ep, struct buf *err)
 	return unlink(ep->path) == 0 ? 0 : fail_errno(err, ep, "unlink");
 }
 
-/* Bind a unix socket that nobody but its owner can use until its group and
- * mode are set. */
+/* Bind a unix socket, which has its mode from the first moment on. To change
+ * it later by name would follow a link that the owner of the folder puts in
+ * its place while we are root. Nobody can connect before listen(). */
 static int bind_unix(int fd, const struct endpoint *ep, mode_t mode,
     gid_t group, struct buf *err)
 {
@@ -235,15 +236,13 @@ static int bind_unix(int fd, const struct endpoint *ep, mode_t mode,
 
 	if (clear_stale(ep, err) != 0)
 		return -1;
-	old = umask(0177);
+	old = umask(~mode & 0777);
 	rc = bind(fd, &a.sa, len);
 	umask(old);
 	if (rc != 0)
 		return fail_errno(err, ep, "bind");
 	if (group != (gid_t)-1 && lchown(ep->path, (uid_t)-1, group) != 0)
 		rc = fail_errno(err, ep, "chown");
-	else if (chmod(ep->path, mode) != 0)
-		rc = fail_errno(err, ep, "chmod");
 	else if (listen(fd, BACKLOG) != 0)
 		rc = fail_errno(err, ep, "listen");
 	if (rc != 0)

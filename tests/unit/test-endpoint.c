@@ -113,6 +113,7 @@ static void listens_on_unix_sockets(void)
 	struct stat st;
 	struct buf b;
 	int fd, peer, again;
+	mode_t old;
 
 	buf_init(&b, 1000);
 	unix_endpoint(&ep, dir);
@@ -134,13 +135,16 @@ static void listens_on_unix_sockets(void)
 	CU_ASSERT_EQUAL(endpoint_listen(&ep, 0660, (gid_t)-1, &b), -1);
 	CU_ASSERT(strstr(buf_str(&b), "another process answers") != NULL);
 
-	/* a socket nobody listens on any more is replaced */
+	/* a socket nobody listens on any more is replaced; the umask of the
+	 * process takes nothing away */
 	close(fd);
 	buf_reset(&b);
-	again = endpoint_listen(&ep, 0600, (gid_t)-1, &b);
+	old = umask(077);
+	again = endpoint_listen(&ep, 0666, (gid_t)-1, &b);
+	CU_ASSERT_EQUAL(umask(old), 077);
 	CU_ASSERT(again >= 0);
 	CU_ASSERT_FATAL(lstat(ep.path, &st) == 0);
-	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0666);
 	close(again);
 	unlink(ep.path);
 	rmdir(dir);
