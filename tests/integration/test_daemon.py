@@ -71,8 +71,19 @@ class Notices:
 
 # ---- start and stop --------------------------------------------------------
 
+def start_in_groups(d, more):
+    """Start d with more supplementary groups than the test has."""
+    groups = os.getgroups()
+    os.setgroups(groups + more)
+    try:
+        d.start()
+    finally:
+        os.setgroups(groups)
+
+
 def test_every_process_has_dropped_root(daemon):
-    d = daemon()
+    d = daemon(start=False)
+    start_in_groups(d, [0])
     for pid in everybody(d):
         fields = status_of(pid)
         assert set(fields["Uid"].split()) == {str(USER.pw_uid)}
@@ -84,12 +95,7 @@ def test_every_process_has_dropped_root(daemon):
 
 def test_groups_of_the_unit_are_kept(daemon):
     d = daemon(start=False)
-    groups = os.getgroups()
-    os.setgroups(groups + [4242])
-    try:
-        d.start()
-    finally:
-        os.setgroups(groups)
+    start_in_groups(d, [4242])
     for pid in everybody(d):
         assert "4242" in status_of(pid)["Groups"].split()
 
