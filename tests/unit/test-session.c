@@ -500,6 +500,38 @@ static void observing_touches_nothing(void)
 	quit(&mta);
 }
 
+/* Design §6.6: `all` is for strangers' mail; a tag is never without one. */
+static void who_gets_results_when_all_do(void)
+{
+	static const struct {
+		const char *label, *client, *user, *to;
+		bool ar;
+	} cases[] = {
+		{ "a stranger", "192.0.2.1", NULL, "<b@ours.example>", true },
+		{ "a user", "192.0.2.1", "alice", "<b@ours.example>", false },
+		{ "a tagged user", "192.0.2.1", "alice", "<t@ours.example>",
+		    true },
+		{ "a relay", "203.0.113.1", NULL, "<b@ours.example>", false },
+		{ "an exempt client", "127.0.0.1", NULL, "<b@ours.example>",
+		    false },
+	};
+	struct mta mta;
+
+	load(OURS "authentication_results = all\n"
+	    "relays = {\"203.0.113.0/24\"}\n"
+	    "rule \"tag\" { to = \"t@ours.example\" require = tls "
+	    "action = tag }\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		connect_from(&mta, cases[i].client, 4711, true);
+		mta_set(&mta, "{auth_authen}", cases[i].user);
+		mail(&mta, "<a@client.example>", NULL);
+		rcpt(&mta, cases[i].to);
+		CHECK_CASE(cases[i].label, eom(&mta) == SESSION_CONTINUE);
+		CHECK_CASE(cases[i].label, !mta.edits.ar == !cases[i].ar);
+		quit(&mta);
+	}
+}
+
 /* Message-level actions come from accepted recipients; the most severe. */
 static void the_message_gets_the_worst_of_the_accepted(void)
 {
@@ -635,6 +667,7 @@ static const struct unit_test tests[] = {
 	{ "more forgeries than we can hold defer",
 	    more_forgeries_than_we_can_hold_defer },
 	{ "observing touches nothing", observing_touches_nothing },
+	{ "who gets results when all do", who_gets_results_when_all_do },
 	{ "the message gets the worst of the accepted",
 	    the_message_gets_the_worst_of_the_accepted },
 	{ "the configuration is pinned at MAIL",
