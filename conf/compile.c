@@ -112,7 +112,7 @@ static void load_file(struct loader *l, const struct option *o,
 	}
 	copy = strdup(text);
 	if (copy)
-		load_lines(l, o, path, copy, base);
+		load_lines(l, o, path, copy + str_bom(copy, len), base);
 	else
 		load_error(l, v->line, "out of memory");
 	free(copy);
@@ -298,6 +298,20 @@ static void sort_hosted(struct loader *l, const struct conf_text *t)
 	c->hosted_n = n;
 }
 
+/* ---- sockets ----------------------------------------------------------- */
+
+static void check_sockets(struct loader *l, const struct conf_text *t)
+{
+	const struct conf_entry *milter, *control;
+
+	milter = conf_group_find(&t->g[0], option_find("", "milter"));
+	control = conf_group_find(&t->g[0], option_find("", "control"));
+	if (milter && milter->n && control && control->n &&
+	    strcmp(milter->v[0].text, control->v[0].text) == 0)
+		load_error(l, milter->line > control->line ? milter->line :
+		    control->line, "milter and control are the same socket");
+}
+
 /* ---- all of it --------------------------------------------------------- */
 
 bool conf_compile(struct loader *l, struct conf_text *t)
@@ -315,6 +329,7 @@ bool conf_compile(struct loader *l, struct conf_text *t)
 			load_group(l, &t->g[i], c);
 	}
 	c->rules.observe = c->observe;
+	check_sockets(l, t);
 	sort_hosted(l, t);
 	load_listeners(l, t);
 	load_rules(l, t);

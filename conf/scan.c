@@ -4,6 +4,7 @@
 #include "conf/scan.h"
 
 #include "util/buf.h"
+#include "util/str.h"
 
 #define WORD_MAX 4096	/* bytes of one word or string */
 #define DEPTH_MAX 2	/* a section, and a list in it */
@@ -14,6 +15,7 @@ struct scan {
 	unsigned line;
 	char last;		/* first character of the last token */
 	char before;		/* that of the token before */
+	unsigned equals_line;	/* of the last equals sign */
 	char open[DEPTH_MAX];	/* 's' section, 'l' list */
 	unsigned open_line[DEPTH_MAX];
 	unsigned depth;
@@ -101,6 +103,8 @@ static bool is_control(char c)
 
 static const char dollar_text[] =
     "${...} is not expanded here; write the value";
+static const char list_text[] =
+    "unexpected \"[\"; a list stands in braces: {\"a\", \"b\"}";
 static const char escape_text[] =
     "in a string, a backslash stands only before a quote or a backslash";
 
@@ -160,6 +164,8 @@ static bool copy_word(struct scan *s)
 	}
 	if (s->p == start)
 		return fail_char(s, *s->p);
+	if (*start == '[' && s->p == start + 1)
+		return fail(s, s->line, list_text);
 	note(s, 'w');
 	buf_add(s->out, start, (size_t)(s->p - start));
 	return true;
@@ -175,6 +181,17 @@ static bool note_section(struct scan *s)
 		return fail(s, s->line, "out of memory");
 	r->opened = more;
 	r->opened[r->opened_n++] = s->line;
+	return true;
+}
+
+/* Line ends count as blanks, so the name of the next setting is taken for
+ * a value that was forgotten. */
+static bool equals(struct scan *s)
+{
+	if (s->last == 'w' && s->before == '=' && s->equals_line != s->line)
+		return fail(s, s->equals_line, "no value behind \"=\"");
+	s->equals_line = s->line;
+	emit(s, *s->p++);
 	return true;
 }
 
@@ -225,6 +242,7 @@ static bool scan_one(struct scan *s)
 	case '}':
 		return close_brace(s);
 	case '=':
+		return equals(s);
 	case ',':
 		emit(s, *s->p++);
 		return true;
@@ -257,6 +275,7 @@ bool scan_text(const char *text, size_t len, struct buf *out,
 		.out = out, .err = err, .r = r };
 
 	*r = (struct scan_result){ 0 };
+	s.p += str_bom(text, len);
 	while (s.p < s.end)
 		if (!scan_one(&s))
 			return false;

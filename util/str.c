@@ -97,6 +97,14 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
+size_t str_bom(const char *text, size_t len)
+{
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+	return len >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ?
+	    sizeof(mark) : 0;
+}
+
 bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r)
 {
 	uint64_t value = 0;

@@ -54,6 +54,9 @@ bool str_ieq_n(const char *a, const char *b, size_t n);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
+/* The bytes of the byte order mark that text in UTF-8 may begin with. */
+size_t str_bom(const char *text, size_t len);
+
 /* Parse decimal digits only (no sign, no space); true when the whole of
  * s is a number not above max. *value_r is written on success only. */
 bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r);

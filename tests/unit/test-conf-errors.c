@@ -125,6 +125,14 @@ static const struct {
 	    F "1: unterminated string" },
 	{ "unterminated comment", "mode = observe\n/* and\nso on\n",
 	    F "2: unterminated comment" },
+	{ "no value", "mode =\nlog = message\n",
+	    F "1: no value behind \"=\"" },
+	{ "list in brackets", "\nrelays = [\"192.0.2.1\"]\n",
+	    F "2: unexpected \"[\"; a list stands in braces: {\"a\", "
+	    "\"b\"}" },
+	{ "one socket for two doors", "milter = \"unix:/run/x\"\n"
+	    "control = \"local:/run/x\"\n",
+	    F "2: milter and control are the same socket" },
 	{ "closing brace too many", "dns { }\n}\n", F "2: unexpected \"}\"" },
 	{ "section in a section", "dns { https { } }\n",
 	    F "1: unexpected \"{\"" },

@@ -73,6 +73,29 @@ static void files_are_read_once_and_handed_on(void)
 	close(fd);
 }
 
+/* Some editors write one, and nobody can see it. */
+static void byte_order_marks_are_ignored(void)
+{
+	struct bundle *b = bundle_new();
+	struct conf_messages m = { 0 };
+	struct conf *c;
+	struct buf text;
+
+	buf_init(&text, 1000);
+	buf_addf(&text, "\xef\xbb\xbfmode = enforce\r\n"
+	    "relays = {\"file:%s\"}\r\ndns { dnssec = off }\r\n",
+	    in_folder("marked"));
+	write_file("marked", "\xef\xbb\xbf" "192.0.2.1\r\n");
+	write_file("marked.conf", buf_str(&text));
+	c = conf_load(in_folder("marked.conf"), b, &m);
+	CU_ASSERT_PTR_NOT_NULL(c);
+	CU_ASSERT(c && !c->observe);
+	conf_unref(c);
+	bundle_free(b);
+	buf_clear(&text);
+	conf_messages_clear(&m);
+}
+
 static void unreadable_files_are_named(void)
 {
 	write_file("list.conf", "mode = observe\n"
@@ -142,6 +165,7 @@ static void damaged_bundles_are_refused(void)
 static const struct unit_test tests[] = {
 	{ "files are read once and handed on",
 	    files_are_read_once_and_handed_on },
+	{ "byte order marks are ignored", byte_order_marks_are_ignored },
 	{ "unreadable files are named", unreadable_files_are_named },
 	{ "large files are refused", large_files_are_refused },
 	{ "damaged bundles are refused", damaged_bundles_are_refused },
