@@ -46,8 +46,9 @@ static void resolver_lost(struct learner *l)
 	learner_resolver_close(l);
 	wants_requeue_all(&l->wants);
 	l->counts.resent += asked;
-	log_warn("learner", "the resolver is gone, %zu questions wait for its "
-	    "successor", asked);
+	if (asked)
+		log_warn("learner", "the resolver is gone; its successor will "
+		    "be asked again (questions: %zu)", asked);
 }
 
 /* ---- questions --------------------------------------------------------- */

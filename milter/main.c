@@ -67,11 +67,15 @@ static int run(const struct cmdline *cmd, struct monitor *m)
 
 	if (status == EX_OK && cmd->dump)
 		return monitor_dump(m);
-	if (status == EX_OK && !cmd->check)
+	if (status == EX_OK && cmd->check)
+		monitor_advise(m);
+	if (cmd->check)
+		return status;
+	if (status == EX_OK)
 		status = go_background(cmd);
-	if (status == EX_OK && !cmd->check)
+	if (status == EX_OK)
 		status = monitor_open(m);
-	if (status == EX_OK && !cmd->check)
+	if (status == EX_OK)
 		status = monitor_serve(m);
 	return status;
 }

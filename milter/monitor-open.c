@@ -21,6 +21,9 @@
 /* How long the frontend of a monitor that was killed may hold the lock. */
 #define LOCK_WAIT_MS 1000
 
+/* Far less than a mail server needs, and enough to start with. */
+#define NOFILE_MIN 256
+
 #define ERR_MAX 500
 
 /* ---- configuration ----------------------------------------------------- */
@@ -126,16 +129,22 @@ int monitor_dump(const struct monitor *m)
 /* ---- what needs root --------------------------------------------------- */
 
 /* Every connection is a descriptor: take all that we may have. */
-static void raise_nofile(void)
+static bool raise_nofile(struct buf *err)
 {
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
-		return;
+		return true;
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) != 0)
 		log_warn("monitor", "cannot raise the number of descriptors: "
 		    "%s", strerror(errno));
+	if (rl.rlim_max >= NOFILE_MIN)
+		return true;
+	buf_addf(err, "only %llu files may be open at once, %d are needed at "
+	    "least; see LimitNOFILE= of the unit, or ulimit -n",
+	    (unsigned long long)rl.rlim_max, NOFILE_MIN);
+	return false;
 }
 
 /* A unix socket needs its folder; bind's own error would not say that. */
@@ -151,8 +160,7 @@ static bool check_folder(const struct endpoint *ep, struct buf *err)
 	if (access(dir, F_OK) == 0)
 		return true;
 	buf_addf(err, "the folder %s of the socket %s does not exist; make "
-	    "it, owned by the user of the daemon (systemd-tmpfiles and the "
-	    "unit do)", dir, ep->path);
+	    "it, owned by the user of the daemon", dir, ep->path);
 	return false;
 }
 
@@ -179,6 +187,20 @@ static bool find_group(const char *name, gid_t *gid_r, struct buf *err)
 	}
 	*gid_r = gr->gr_gid;
 	return true;
+}
+
+void monitor_advise(const struct monitor *m)
+{
+	struct privs privs;
+	struct buf err;
+	gid_t group;
+
+	buf_init(&err, ERR_MAX);
+	if (!privs_find(m->start->user, false, &privs, &err) ||
+	    !find_group(m->start->socket_group, &group, &err))
+		log_warn(NULL, "warning: it could not start now: %s",
+		    buf_str(&err));
+	buf_clear(&err);
 }
 
 /* The control socket is for root and our group (design §9). */
@@ -228,9 +250,8 @@ int monitor_open(struct monitor *m)
 	    m->cmd->verbose);
 	log_set_sink(daemonlog_sink, NULL);
 	daemonlog_set_stderr(true);
-	raise_nofile();
 	buf_init(&err, ERR_MAX);
-	ok = open_all(m, &err);
+	ok = raise_nofile(&err) && open_all(m, &err);
 	if (ok)
 		check_readable(m);
 	else

@@ -27,6 +27,9 @@ int monitor_load(struct monitor *m);
 /* Print the configuration in force, as -D wants it. */
 int monitor_dump(const struct monitor *m);
 
+/* Warn of what would keep a right configuration from starting, for -n. */
+void monitor_advise(const struct monitor *m);
+
 /* What may need root: user, state folder and its lock, listeners. Then
  * give up root for good. */
 int monitor_open(struct monitor *m);

@@ -57,7 +57,19 @@ bool statedir_prepare(const char *path, const struct privs *p,
 	return false;
 }
 
-static int lock_wait(const char *path, int wait_ms, struct buf *err)
+/* What the admin can do about it; errno as lockfile_take() left it. */
+static void add_hint(const struct privs *p, struct buf *err)
+{
+	if (errno == EACCES)
+		buf_addf(err, "; it must belong to uid %d, as which we run",
+		    (int)p->uid);
+	else if (errno == EROFS)
+		buf_adds(err, "; in the systemd unit, ReadWritePaths= lists "
+		    "what may be written");
+}
+
+static int lock_wait(const char *path, const struct privs *p, int wait_ms,
+    struct buf *err)
 {
 	int64_t until = clock_mono_ms() + wait_ms;
 	enum lockfile_state state;
@@ -68,6 +80,8 @@ static int lock_wait(const char *path, int wait_ms, struct buf *err)
 		state = lockfile_take(path, &fd, err);
 		if (state == LOCKFILE_TAKEN)
 			return fd;
+		if (state == LOCKFILE_FAILED)
+			add_hint(p, err);
 		if (state != LOCKFILE_HELD || clock_mono_ms() >= until)
 			return -1;
 		poll(NULL, 0, RETRY_MS);
@@ -81,7 +95,7 @@ int statedir_lock(const char *path, const struct privs *p, int wait_ms,
 
 	if (!privs_borrow(p, err))
 		return -1;
-	fd = lock_wait(path, wait_ms, err);
+	fd = lock_wait(path, p, wait_ms, err);
 	if (privs_return(p, err))
 		return fd;
 	if (fd >= 0)

@@ -39,6 +39,7 @@ enum lockfile_state lockfile_take(const char *dir, int *fd_r,
 		return LOCKFILE_FAILED;
 	}
 	close(fd);
-	buf_addf(err, "%s is in use by another process", dir);
+	buf_addf(err, "%s is in use by another process, as a rule by a "
+	    "tlsmilterd that runs already", dir);
 	return LOCKFILE_HELD;
 }

@@ -115,6 +115,25 @@ int store_file_remove(const char *path)
 	return rc;
 }
 
+bool store_file_reserve_lock(const char *path, size_t size)
+{
+	struct buf lock;
+	int fd = -1, rc = 0;
+
+	buf_init(&lock, PATH_BYTES);
+	buf_addf(&lock, "%s-lock", path);
+	if (!lock.failed)
+		fd = open(lock.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		    0640);
+	if (fd >= 0) {
+		rc = posix_fallocate(fd, 0, (off_t)size);
+		close(fd);
+	}
+	buf_clear(&lock);
+	errno = rc;
+	return rc != ENOSPC && rc != EDQUOT;
+}
+
 /* The child: die quietly of what a damaged map can do, else report. */
 static void verify_child(const char *path, int fd)
 {

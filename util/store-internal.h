@@ -22,6 +22,14 @@ enum store_error store_file_check(const char *path, bool *exists_r,
 /* Remove a file and its lock file; 0, or -1 with errno. */
 int store_file_remove(const char *path);
 
+/*
+ * Make the lock file of path, with room on the disk for all of its bytes:
+ * LMDB maps it as a hole, and to write to a hole on a full disk kills the
+ * process. False with errno when there is no room; every other failure is
+ * LMDB's to meet.
+ */
+bool store_file_reserve_lock(const char *path, size_t size);
+
 /* The walk of store_verify(), in the process that may die of it. */
 enum store_error store_walk_damaged(const char *path, struct buf *err);
 

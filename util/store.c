@@ -19,6 +19,8 @@
 #include "util/store-internal.h"
 
 #define READERS_MAX 1024
+/* LMDB's lock file: a cache line for each reader, and a head. */
+#define LOCK_BYTES (READERS_MAX * 64 + 4096)
 #define POOL 128		/* power of two */
 #define POOL_SHIFT 25		/* 32 - log2(POOL) */
 #define KEY_MAX 511		/* LMDB's own limit */
@@ -158,6 +160,8 @@ static enum store_error open_steps(struct store *s, const char *path,
 		e = STORE_NOT_FOUND;
 	if (!e && o->empty && !o->readonly && store_file_remove(path) < 0)
 		e = STORE_IO;
+	if (!e && !o->readonly && !store_file_reserve_lock(path, LOCK_BYTES))
+		e = translate(errno);
 	if (!e)
 		e = env_open(s, path, o);
 	if (!e)

@@ -4,6 +4,7 @@ import contextlib
 import glob
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -216,6 +217,7 @@ def test_missing_state_folder_is_made(daemon, folder):
 @pytest.mark.parametrize("mode, owner, text", [
     (0o777, USER.pw_uid, "writable by everyone"),
     (0o755, 4242, "belongs to uid 4242"),
+    (0o755, 0, "must belong to uid %d" % USER.pw_uid),
 ])
 def test_state_folder_of_others_is_refused(daemon, mode, owner, text):
     d = daemon(start=False)
@@ -226,6 +228,32 @@ def test_state_folder_of_others_is_refused(daemon, mode, owner, text):
     assert text in done.stderr
 
 
+@contextlib.contextmanager
+def full_disk(path):
+    """A file system of a megabyte at path, without a byte of room."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=755,uid=%d"
+                    % USER.pw_uid, "tmpfs", path], check=True)
+    try:
+        with open(os.path.join(path, "fill"), "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while file.write(bytes(4096)) == 4096:
+                    pass
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_full_disk_costs_the_cache_and_no_mail(daemon):
+    d = daemon(start=False)
+    with full_disk(d.state_dir):
+        d.start()
+        assert answers()
+        line = d.wait_log("going on without a cache")
+        assert "no space left" in line.text
+        assert not d.log("killed")
+        assert d.stop() == 0
+
+
 def test_second_instance_is_refused(daemon):
     d = daemon()
     done = run("-f", "-c", d.file)
@@ -233,6 +261,14 @@ def test_second_instance_is_refused(daemon):
     assert "%s is in use by another process" % d.state_dir in done.stderr
     assert os.path.exists(d.control)
     assert answers()
+
+
+def test_too_few_descriptors(daemon):
+    d = daemon(start=False)
+    done = run("-f", "-c", d.file, preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (64, 64)))
+    assert done.returncode == EX_UNAVAILABLE
+    assert "only 64 files may be open at once" in done.stderr
 
 
 def test_port_in_use(daemon):
@@ -274,6 +310,12 @@ def test_check_and_usage_statuses(daemon):
     dump = run("-D", "-c", d.file)
     assert dump.returncode == 0
     assert "https://rig.example/" in dump.stdout
+    assert run("-n", "-c", d.file).stderr == ""
+    d.write('user = "nobody-at-all"\n')
+    warned = run("-n", "-c", d.file)
+    assert warned.returncode == 0
+    assert 'warning: it could not start now: user "nobody-at-all"' in (
+        warned.stderr)
     d.write("mode = enforce\nnonsense = 1\n")
     bad = run("-n", "-c", d.file)
     assert bad.returncode == EX_CONFIG
