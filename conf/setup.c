@@ -7,6 +7,7 @@
 
 /* Where Debian's chrooted smtpd(8) sees the root folder. */
 #define QUEUE_DIRECTORY "/var/spool/postfix/"
+#define QUEUE_FOLDER QUEUE_DIRECTORY "tlsmilter"
 
 /* ---- Postfix: the milter line ------------------------------------------- */
 
@@ -21,19 +22,48 @@ static void add_address(const struct endpoint *ep, struct buf *out)
 		endpoint_format(ep, ENDPOINT_POSTFIX, out);
 }
 
-static void add_socket_advice(const struct endpoint *ep, struct buf *out)
+/* How to make the folder we recommend; smtpd only passes through it. */
+static void add_folder(const struct conf *c, struct buf *out)
 {
+	buf_addf(out, "#   install -d -o %s -g %s -m 0710 " QUEUE_FOLDER "\n",
+	    c->user, *c->socket_group ? c->socket_group : "postfix");
+}
+
+static void add_inet_advice(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "# A unix socket costs half the CPU. For one, make its folder,\n");
+	add_folder(c, out);
+	buf_adds(out,
+	    "# put into tlsmilter.conf\n"
+	    "#   milter = \"unix:" QUEUE_FOLDER "/milter.sock\"\n"
+	    "#   socket_group = \"postfix\"\n"
+	    "# restart tlsmilterd, and run this command again.\n");
+}
+
+static void add_queue_advice(const struct conf *c, struct buf *out)
+{
+	buf_adds(out,
+	    "# The path is relative to the queue directory, so it is right "
+	    "with and\n# without chroot. The folder of the socket must be "
+	    "there");
+	if (str_starts(c->milter.path, QUEUE_FOLDER "/")) {
+		buf_adds(out, ":\n");
+		add_folder(c, out);
+	} else {
+		buf_addf(out, ", and %s must\n# be able to write to it.\n",
+		    c->user);
+	}
+}
+
+static void add_socket_advice(const struct conf *c, struct buf *out)
+{
+	const struct endpoint *ep = &c->milter;
+
 	if (ep->kind == ENDPOINT_INET)
-		buf_adds(out,
-		    "# A unix socket costs half the CPU. For one, put\n"
-		    "#   milter = \"unix:" QUEUE_DIRECTORY
-		    "tlsmilter/milter.sock\"\n"
-		    "# into tlsmilter.conf, with socket_group = \"postfix\", "
-		    "and run this command\n# again.\n");
+		add_inet_advice(c, out);
 	else if (str_starts(ep->path, QUEUE_DIRECTORY))
-		buf_adds(out,
-		    "# The path is relative to the queue directory, so it is "
-		    "right with and\n# without chroot.\n");
+		add_queue_advice(c, out);
 	else
 		buf_addf(out,
 		    "# Only for an smtpd that is not chrooted (fifth column "
@@ -60,7 +90,7 @@ static void add_milter(const struct conf *c, struct buf *out)
 		buf_adds(out,
 		    "# mode = enforce: if tlsmilterd is not running, mail is "
 		    "deferred, not let\n# through.\n");
-	add_socket_advice(&c->milter, out);
+	add_socket_advice(c, out);
 	buf_adds(out, "smtpd_milters = { ");
 	add_address(&c->milter, out);
 	buf_addf(out, ", default_action=%s }\n",
