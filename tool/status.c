@@ -31,9 +31,25 @@ static enum status open_daemon(struct tool *t, struct access *a)
 
 /* ---- status ------------------------------------------------------------ */
 
-/* Write a value that is neither object nor array. */
-static void add_value(const json_t *value, struct buf *out)
+/* Members that are more than a number to people. */
+static bool add_quantity(const char *name, long long n, struct buf *out)
 {
+	if (strcmp(name, "uptime") == 0)
+		buf_addf(out, "%lld d %02lld:%02lld:%02lld", n / 86400,
+		    n / 3600 % 24, n / 60 % 60, n % 60);
+	else if (strcmp(name, "used") == 0 || strcmp(name, "size") == 0)
+		buf_addf(out, "%lld bytes", n);
+	else
+		return false;
+	return true;
+}
+
+/* Write a value that is neither object nor array. */
+static void add_value(const char *name, const json_t *value, struct buf *out)
+{
+	if (json_is_integer(value) &&
+	    add_quantity(name, json_integer_value(value), out))
+		return;
 	if (json_is_string(value))
 		buf_adds(out, json_string_value(value));
 	else if (json_is_integer(value))
@@ -50,7 +66,7 @@ static void show_value(const char *name, const json_t *value, unsigned depth)
 	struct buf text;
 
 	buf_init(&text, 65536);
-	add_value(value, &text);
+	add_value(name, value, &text);
 	out_line("%*s%-*s %s", (int)depth * 2, "", 26 - (int)depth * 2, name,
 	    buf_str(&text));
 	buf_clear(&text);
@@ -167,6 +183,9 @@ static enum status run_reload(struct tool *t, const void *values, int n,
 	(void)values;
 	(void)n;
 	(void)operands;
+	if (status == STATUS_CONFIG)
+		complain("not reloaded: the daemon keeps the configuration "
+		    "it has");
 	if (status == STATUS_GOOD) {
 		answer = access_call(&a, "reload", NULL, NULL,
 		    RELOAD_TIMEOUT_MS);

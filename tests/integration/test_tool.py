@@ -575,6 +575,7 @@ def test_status_shows_the_daemon(daemon):
     human = one.tool("status")
     assert human.status == 0
     assert re.search(r"^mode +enforce$", human.out, re.M)
+    assert re.search(r"^uptime +0 d 00:\d\d:\d\d$", human.out, re.M)
     assert one.tool("status", "-q").out == ""
 
 
@@ -589,7 +590,12 @@ def test_reload_reports_what_came_of_it(daemon):
     with open(one.file, "r+") as file:
         text = file.read()
     line = text.splitlines().index("nonsense = 1") + 1
-    # The tool reads the file too, to find the socket: give it another.
+    # The tool reads the file too, to find the socket, and stops there.
+    own = one.tool("reload")
+    assert own.status == 78
+    assert "%s:%d:" % (one.file, line) in own.err
+    assert "the daemon keeps the configuration it has" in own.err
+    # So give it another.
     good = one.file + ".good"
     with open(good, "w") as file:
         file.write(text.replace("nonsense = 1\n", ""))
