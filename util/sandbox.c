@@ -88,7 +88,7 @@ static const char *const allowed[] = {
 	/* sockets; making one is below */
 	"bind", "connect", "getpeername", "getsockname", "getsockopt",
 	"recv", "recvfrom", "recvmmsg", "recvmsg", "send", "sendmmsg",
-	"sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
+	"sendmsg", "sendto", "setsockopt", "shutdown",
 	/* waiting */
 	"_newselect", "epoll_create", "epoll_create1", "epoll_ctl",
 	"epoll_ctl_old", "epoll_pwait", "epoll_pwait2", "epoll_wait",
@@ -113,6 +113,8 @@ static const char *const allowed[] = {
 	"sigreturn",
 };
 
+#define SOCK_TYPE_MASK 0xf	/* the kernel's; the rest are flags */
+
 /* Allowed only when the masked argument has a value. */
 static const struct {
 	const char *name;
@@ -122,6 +124,8 @@ static const struct {
 } conditional[] = {
 	{ "socket", 0, UINT32_MAX, AF_INET },
 	{ "socket", 0, UINT32_MAX, AF_INET6 },
+	/* a pair of datagram sockets could be sent on by name, to /dev/log */
+	{ "socketpair", 1, SOCK_TYPE_MASK, SOCK_STREAM },
 	{ "ioctl", 1, UINT32_MAX, FIONBIO },
 	{ "ioctl", 1, UINT32_MAX, FIONREAD },
 	{ "prctl", 0, UINT32_MAX, PR_SET_NAME },

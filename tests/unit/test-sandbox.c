@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,25 @@ static bool can_signal_the_parent(void)
 static bool can_open_unix_socket(void)
 {
 	return socket(AF_UNIX, SOCK_DGRAM, 0) >= 0;
+}
+
+/* One of a pair of datagram sockets may go on to any other by name. */
+static bool can_reach_a_unix_socket(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX,
+		.sun_path = "sandbox-no-such-socket" };
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) == 0 &&
+	    (connect(fds[0], (struct sockaddr *)&to, sizeof(to)) == 0 ||
+	    errno == ENOENT);
+}
+
+static bool can_make_a_pair(void)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0;
 }
 
 static bool can_listen(void)
@@ -160,12 +180,14 @@ static const struct {
 	{ "ptrace", can_trace, false },
 	{ "signal another process", can_signal_the_parent, false },
 	{ "unix socket", can_open_unix_socket, false },
+	{ "unix socket by a pair", can_reach_a_unix_socket, false },
 	{ "listen", can_listen, false },
 	{ "executable memory", can_map_code, false },
 	{ "UDP", can_send_udp, true },
 	{ "TCP over IPv6", can_make_tcp6_socket, true },
 	{ "memory, clock, random", can_use_memory_and_time, true },
 	{ "fstat", can_stat_a_descriptor, true },
+	{ "a pair of streams", can_make_a_pair, true },
 	{ "a thread", can_make_a_thread, true },
 	{ "execve", can_exec, false },	/* last: success ends the child */
 };
@@ -237,6 +259,7 @@ static void the_probes_work_outside(void)
 	if (!report)
 		return;
 	CU_ASSERT(report->got[0] && report->got[1] && report->got[5]);
+	CU_ASSERT(report->got[9]);
 	CU_ASSERT(!report->finished);	/* exec replaced the child */
 	CU_ASSERT(unlink("sandbox-escape") == 0);
 	munmap(report, sizeof(*report));
