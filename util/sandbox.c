@@ -84,7 +84,7 @@ static bool landlock_enter(struct buf *err)
 static const char *const allowed[] = {
 	/* descriptors that are already there */
 	"read", "readv", "write", "writev", "lseek", "close", "close_range",
-	"dup", "dup2", "dup3", "fcntl", "fcntl64", "fstat", "fstat64",
+	"dup", "dup2", "dup3", "fstat", "fstat64",
 	/* sockets; making one is below */
 	"bind", "connect", "getpeername", "getsockname", "getsockopt",
 	"recv", "recvfrom", "recvmmsg", "recvmsg", "send", "sendmmsg",
@@ -126,6 +126,19 @@ static const struct {
 	{ "socket", 0, UINT32_MAX, AF_INET6 },
 	/* a pair of datagram sockets could be sent on by name, to /dev/log */
 	{ "socketpair", 1, SOCK_TYPE_MASK, SOCK_STREAM },
+	/* F_SETOWN and F_SETSIG would send any signal to our parent */
+	{ "fcntl", 1, UINT32_MAX, F_DUPFD },
+	{ "fcntl", 1, UINT32_MAX, F_DUPFD_CLOEXEC },
+	{ "fcntl", 1, UINT32_MAX, F_GETFD },
+	{ "fcntl", 1, UINT32_MAX, F_GETFL },
+	{ "fcntl", 1, UINT32_MAX, F_SETFD },
+	{ "fcntl", 1, UINT32_MAX, F_SETFL },
+	{ "fcntl64", 1, UINT32_MAX, F_DUPFD },
+	{ "fcntl64", 1, UINT32_MAX, F_DUPFD_CLOEXEC },
+	{ "fcntl64", 1, UINT32_MAX, F_GETFD },
+	{ "fcntl64", 1, UINT32_MAX, F_GETFL },
+	{ "fcntl64", 1, UINT32_MAX, F_SETFD },
+	{ "fcntl64", 1, UINT32_MAX, F_SETFL },
 	{ "ioctl", 1, UINT32_MAX, FIONBIO },
 	{ "ioctl", 1, UINT32_MAX, FIONREAD },
 	{ "prctl", 0, UINT32_MAX, PR_SET_NAME },
