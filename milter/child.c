@@ -101,12 +101,15 @@ static bool place_fds(const struct child_fd *fds, size_t n)
 	return true;
 }
 
-static bool silence(void)
+bool child_silence(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	return fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 &&
+	bool ok = fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 &&
 	    dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0;
+
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return ok;
 }
 
 /* The parent's handlers would write to its own loop. */
@@ -154,7 +157,7 @@ pid_t child_spawn(const char *title, const struct child_args *args,
 		buf_addf(err, "cannot fork: %s", strerror(errno));
 	if (pid != 0)
 		return pid;
-	if ((args->foreground || silence()) && place_fds(fds, fds_n))
+	if ((args->foreground || child_silence()) && place_fds(fds, fds_n))
 		execv("/proc/self/exe", (char **)(uintptr_t)argv.v);
 	_exit(EX_OSERR);
 }

@@ -52,6 +52,10 @@ pid_t child_fork(void);
 pid_t child_spawn(const char *title, const struct child_args *args,
     const struct child_fd *fds, size_t fds_n, struct buf *err);
 
+/* In a child: let standard input, output and error be /dev/null. False when
+ * that cannot be opened. */
+bool child_silence(void);
+
 /* How long to wait before a child that lived so long is started again:
  * not at all after 10 s of life, else 0.1 s, doubling to 5 s. last is what
  * this said the time before. */

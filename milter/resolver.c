@@ -341,6 +341,10 @@ static int close_sandbox(struct resolver *r)
 	tzset();
 	if (!r->conf->sandbox)
 		return EX_OK;
+	/* Standard error may be the journal: lines go through the frontend,
+	 * which marks whose they are. */
+	if (!child_silence())
+		return EX_OSERR;
 	buf_init(&err, ERR_MAX);
 	sandbox_enter(&r->sandbox, &err);
 	if (err.len)

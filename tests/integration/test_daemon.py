@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from rig.daemon import children_of, program
+from rig.daemon import children_of, program, sanitized
 from rig.milter import Milter
 from rig.wait import until
 
@@ -92,6 +92,19 @@ def test_every_process_has_dropped_root(daemon):
         assert "0" not in fields["Groups"].split()
         assert fields["NoNewPrivs"] == "1"
     assert answers()
+
+
+@pytest.mark.skipif(sanitized(), reason="sanitizers exclude the sandbox")
+def test_the_resolver_cannot_write_to_the_journal(daemon):
+    """Under systemd -f's standard error is the journal; what the resolver
+    wrote there would look like a line of the daemon."""
+    d = daemon()
+
+    def output(role):
+        return {os.readlink("/proc/%d/fd/%d" % (d.child(role), fd))
+                for fd in (1, 2)}
+    until(lambda: output("resolver") == {"/dev/null"}, "closed sandbox")
+    assert output("frontend") == {d.errors}
 
 
 def test_groups_of_the_unit_are_kept(daemon):
