@@ -70,12 +70,39 @@ struct promise {
 	bool waited_out;	/* not known after 30 minutes: no policy */
 };
 
+/* What earlier messages of this sender's domain from this client network
+ * were like (audit/history). */
+struct history_facts {
+	bool known;		/* false: nobody looked */
+	bool used_tls;		/* at least history.min messages came over TLS
+				 * within the last history.days */
+	uint64_t tls;		/* messages ever */
+	uint64_t plaintext;
+};
+
+/* What a partner list says about the sender's domain now. */
+enum listed_mode {
+	LISTED_NO,		/* not on the list, or no longer */
+	LISTED_TESTING,
+	LISTED_ENFORCE,
+	LISTED_UNKNOWN,		/* the list was never loaded */
+};
+struct listed {
+	enum listed_mode mode;
+	int min_version;	/* as tls_version_rank(); 0: any TLS */
+};
+
+/* As many lists as a configuration can have. */
+#define LISTS_MAX 16
+
 struct message_facts {
 	const char *from;	/* address without <>, "" for the null sender */
 	const char *from_domain;	/* normalised; NULL if none */
 	struct promise from_promise;
 	const char *auth_user;	/* NULL: not authenticated */
 	bool requiretls;
+	struct history_facts history;
+	struct listed listed[LISTS_MAX];	/* by the list's index */
 };
 
 struct rcpt_facts {

@@ -75,10 +75,26 @@ static void write_requirement(const struct verdict *v, char *out, size_t size)
 		snprintf(out, size, "%s", v->unmet_what);
 }
 
+/* Name what made the rule match, if that is not said in the rule. */
+static void write_cause(const struct verdict *v, char *out, size_t size)
+{
+	const char *side = v->about_sender ? "from_policy" : "to_policy";
+	const char *domain = v->policy_domain;
+
+	if (v->promise)
+		snprintf(out, size, "; %s %s of %.*s", side,
+		    promise_names[v->promise], DOMAIN_MAX_SHOWN, domain);
+	else if (v->rule->list && v->unmet != UNMET_UNKNOWN)
+		snprintf(out, size, "; list \"%.*s\" names %.*s",
+		    NAME_MAX_SHOWN, v->rule->list, DOMAIN_MAX_SHOWN, domain);
+	else if (v->rule->history_downgrade && v->unmet != UNMET_UNKNOWN)
+		snprintf(out, size, "; %.*s used TLS from this network",
+		    DOMAIN_MAX_SHOWN, domain);
+}
+
 static void write_unmet(const struct verdict *v, const struct tls_facts *tls,
     char *out, size_t size)
 {
-	const char *side = v->about_sender ? "from_policy" : "to_policy";
 	char session[48], requirement[32];
 	size_t len;
 
@@ -91,10 +107,7 @@ static void write_unmet(const struct verdict *v, const struct tls_facts *tls,
 	snprintf(out, size, "%s; rule \"%.*s\" requires %s", session,
 	    NAME_MAX_SHOWN, v->rule->name, requirement);
 	len = strlen(out);
-	if (v->promise)
-		snprintf(out + len, size - len, "; %s %s of %.*s", side,
-		    promise_names[v->promise], DOMAIN_MAX_SHOWN,
-		    v->policy_domain);
+	write_cause(v, out + len, size - len);
 }
 
 static void write_accepted(const struct tls_facts *tls,

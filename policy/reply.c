@@ -76,7 +76,7 @@ static void write_mail(const struct verdict *v, char *out, size_t size)
 static bool is_promise(const char *what)
 {
 	return what && (strcmp(what, "to_policy") == 0 ||
-	    strcmp(what, "from_policy") == 0);
+	    strcmp(what, "from_policy") == 0 || strcmp(what, "list") == 0);
 }
 
 /* Our own words; help_url is left out when the line would be too long. */

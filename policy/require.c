@@ -211,11 +211,27 @@ static const struct check {
 	{ "cert_fingerprint", UNMET_CERTIFICATE, judge_fingerprint },
 };
 
-static struct judgement judge_encrypted(const struct rule *rule,
+static const struct judgement met = { JUDGED_MET, UNMET_NOTHING, NULL };
+
+/* The version a partner list asks for. */
+static struct judgement judge_least(int least, const struct tls_facts *tls)
+{
+	enum judged judged = least ? judge_version(tls, least) : JUDGED_MET;
+
+	if (judged == JUDGED_MET)
+		return met;
+	return (struct judgement){ judged, judged == JUDGED_UNMET ?
+		UNMET_WEAK : UNMET_UNKNOWN, least < 13 ? "tls1.2" :
+		"tls1.3" };
+}
+
+static struct judgement judge_encrypted(const struct rule *rule, int least,
     const struct tls_facts *tls)
 {
-	struct judgement j = { JUDGED_MET, UNMET_NOTHING, NULL };
+	struct judgement j = judge_least(least, tls);
 
+	if (j.judged == JUDGED_UNMET)
+		return j;
 	for (size_t i = 0; i < COUNT(checks); i++) {
 		const struct check *c = &checks[i];
 		enum judged judged = c->judge(rule, tls);
@@ -230,11 +246,9 @@ static struct judgement judge_encrypted(const struct rule *rule,
 	return j;
 }
 
-struct judgement require_judge(const struct rule *rule,
+struct judgement require_judge(const struct rule *rule, int least,
     const struct tls_facts *tls)
 {
-	static const struct judgement met = { JUDGED_MET, UNMET_NOTHING,
-		NULL };
 	static const struct judgement plaintext = { JUDGED_UNMET,
 		UNMET_PLAINTEXT, "tls" };
 	static const struct judgement unknown = { JUDGED_UNKNOWN,
@@ -243,6 +257,6 @@ struct judgement require_judge(const struct rule *rule,
 	if (rule_requires_nothing(rule))
 		return met;
 	if (tls->state == TLS_ENCRYPTED)
-		return judge_encrypted(rule, tls);
+		return judge_encrypted(rule, least, tls);
 	return tls->state == TLS_PLAINTEXT ? plaintext : unknown;
 }

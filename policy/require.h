@@ -20,8 +20,9 @@ struct judgement {
 };
 
 /* Judge all of a rule's requirements: one that is not met outweighs one
- * that cannot be judged. TLS_UNKNOWN is never "not met". */
-struct judgement require_judge(const struct rule *rule,
+ * that cannot be judged. TLS_UNKNOWN is never "not met". least is a version
+ * a partner list asks for beside the rule, as tls_version_rank(), or 0. */
+struct judgement require_judge(const struct rule *rule, int least,
     const struct tls_facts *tls);
 
 #endif

@@ -68,6 +68,7 @@ struct rule *rule_new(const char *name)
 	}
 	rule->authenticated = -1;
 	rule->requiretls = -1;
+	rule->list_index = -1;
 	rule->require = REQUIRE_TLS;
 	rule->action = ACTION_OBSERVE;
 	rule->unknown = UNKNOWN_ACCEPT;
@@ -83,6 +84,7 @@ void rule_free(struct rule *rule)
 	client_set_free(rule->clients);
 	addr_set_free(rule->from);
 	addr_set_free(rule->to);
+	free(rule->list);
 	strv_clear(&rule->deny_cipher);
 	strv_clear(&rule->cert_name);
 	strv_clear(&rule->cert_fingerprint);
@@ -92,7 +94,8 @@ void rule_free(struct rule *rule)
 
 bool rule_is_about_promises(const struct rule *rule)
 {
-	return rule->to_policy || rule->from_policy;
+	return rule->to_policy || rule->from_policy || rule->list ||
+	    rule->history_downgrade;
 }
 
 bool rule_requires_nothing(const struct rule *rule)

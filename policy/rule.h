@@ -55,6 +55,9 @@ struct rule {
 	unsigned from_policy;
 	int authenticated;	/* -1 any, 0 no, 1 yes */
 	int requiretls;		/* -1 any, 0 no, 1 yes */
+	char *list;		/* the name of a `list`; NULL: any sender */
+	int list_index;		/* of it in the configuration; -1 if none */
+	bool history_downgrade;	/* the pair used TLS, this session does not */
 	/* requirement: all must hold; each but REQUIRE_NONE implies tls */
 	enum requirement require;
 	int min_bits;		/* 0: none */
@@ -73,7 +76,8 @@ struct rule {
 struct rule *rule_new(const char *name);
 void rule_free(struct rule *rule);
 
-/* True when the rule speaks of promises (to_policy, from_policy): such a
+/* True when the rule speaks of promises (to_policy, from_policy, list) or
+ * of the past (history): such a
  * rule never matches authenticated sessions, relays, exempt clients or the
  * null sender. */
 bool rule_is_about_promises(const struct rule *rule);

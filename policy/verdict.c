@@ -165,6 +165,37 @@ static enum tri match_from_policy(const struct rule *rule,
 	return match_promise(&j->m->from_promise, rule->from_policy);
 }
 
+/* What the rule's list says of the sender's domain. */
+static const struct listed *listed_by(const struct rule *rule,
+    const struct subject *j)
+{
+	static const struct listed no;
+
+	return rule->list_index < 0 ? &no : &j->m->listed[rule->list_index];
+}
+
+static enum tri match_list(const struct rule *rule, const struct subject *j)
+{
+	enum listed_mode mode = listed_by(rule, j)->mode;
+
+	if (!rule->list)
+		return YES;
+	if (!j->m->from_domain || !verdict_promises_apply(j->s, j->m))
+		return NO;
+	return mode == LISTED_UNKNOWN ? MAYBE : tri(mode != LISTED_NO);
+}
+
+static enum tri match_history(const struct rule *rule,
+    const struct subject *j)
+{
+	const struct history_facts *h = &j->m->history;
+
+	if (!rule->history_downgrade)
+		return YES;
+	return tri(verdict_promises_apply(j->s, j->m) && h->known &&
+	    h->used_tls && j->s->tls.state == TLS_PLAINTEXT);
+}
+
 static const struct condition {
 	const char *name;
 	enum tri (*match)(const struct rule *rule, const struct subject *j);
@@ -177,6 +208,8 @@ static const struct condition {
 	{ "requiretls", match_requiretls },
 	{ "to_policy", match_to_policy },
 	{ "from_policy", match_from_policy },
+	{ "list", match_list },
+	{ "history", match_history },
 };
 
 /* Try all conditions; *name_r is the first that failed, else the first
@@ -237,9 +270,17 @@ static enum rule_outcome unmet_outcome(const struct rule *rule,
 	    RULE_UNKNOWN_MET;
 }
 
+/* A list may only be trying a domain out: then the rule just observes. */
+static enum action rule_action(const struct rule *rule,
+    const struct listed *listed)
+{
+	return listed->mode == LISTED_TESTING ? ACTION_OBSERVE : rule->action;
+}
+
 static void judge_rule(const struct rule *rule, const struct subject *j,
     struct finding *f)
 {
+	const struct listed *listed = listed_by(rule, j);
 	struct judgement judgement;
 	enum tri match;
 
@@ -249,7 +290,7 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 		f->trace.outcome = RULE_NO_MATCH;
 		return;
 	}
-	judgement = require_judge(rule, &j->s->tls);
+	judgement = require_judge(rule, listed->min_version, &j->s->tls);
 	f->trace.outcome = RULE_MET;
 	if (judgement.judged == JUDGED_MET) {
 		/* an exception that may not hold ends nothing */
@@ -262,7 +303,7 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 	f->trace.unmet_what = judgement.what;
 	f->trace.unmet = UNMET_UNKNOWN;
 	if (f->trace.outcome == RULE_UNMET) {
-		f->noted = rule->action;
+		f->noted = rule_action(rule, listed);
 		f->trace.unmet = judgement.unmet;
 		f->promise = matched_promise(rule, j);
 	} else if (f->trace.outcome == RULE_UNKNOWN_DEFER) {
@@ -276,12 +317,14 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 static void set_policy_domain(struct verdict *v, const struct subject *j)
 {
 	const struct rule *rule = v->rule;
+	bool sender = rule->from_policy || rule->list ||
+	    rule->history_downgrade;
 	bool to = rule->to && !addr_set_is_empty(rule->to);
 	bool from = rule->from && !addr_set_is_empty(rule->from);
 
-	if (rule->to_policy || (!rule->from_policy && to)) {
+	if (rule->to_policy || (!sender && to)) {
 		v->policy_domain = j->r->to_domain;
-	} else if (rule->from_policy || from) {
+	} else if (sender || from) {
 		v->policy_domain = j->m->from_domain;
 		v->about_sender = true;
 	}

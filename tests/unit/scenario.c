@@ -127,6 +127,15 @@ static void set_reply(struct rule *rule, const char *s)
 	buf_clear(&err);
 }
 
+/* Lists are called a, b, c …, in the order of the configuration. */
+static void set_list(struct rule *rule, const char *name)
+{
+	rule->list = strdup(name);
+	if (!rule->list)
+		abort();
+	rule->list_index = name[0] - 'a';
+}
+
 /* Conditions. */
 static bool read_condition(struct rule *rule, const char *word)
 {
@@ -148,6 +157,10 @@ static bool read_condition(struct rule *rule, const char *word)
 		rule->authenticated = strcmp(v, "yes") == 0;
 	else if (is_key(word, "requiretls", &v))
 		rule->requiretls = strcmp(v, "yes") == 0;
+	else if (is_key(word, "list", &v))
+		set_list(rule, v);
+	else if (strcmp(word, "downgrade") == 0)
+		rule->history_downgrade = true;
 	else
 		return false;
 	return true;
@@ -294,6 +307,42 @@ static bool read_envelope(struct scenario *sc, const char *word)
 	return true;
 }
 
+/* "a:enforce:12": what list a says, and the version it asks for. */
+static void read_listed(struct message_facts *m, char *v)
+{
+	static const char *const modes[] = {
+		[LISTED_NO] = "no", [LISTED_TESTING] = "testing",
+		[LISTED_ENFORCE] = "enforce", [LISTED_UNKNOWN] = "unknown",
+	};
+	struct listed *listed = &m->listed[v[0] - 'a'];
+	char *mode = cut(v, ':'), *version = cut(mode, ':');
+
+	listed->min_version = version ? number(version) : 0;
+	for (size_t i = 0; i < COUNT(modes); i++)
+		if (mode && strcmp(mode, modes[i]) == 0) {
+			listed->mode = (enum listed_mode)i;
+			return;
+		}
+	wrong("list", v);
+}
+
+/* What other messages of this sender were like, and what lists say. */
+static bool read_memory(struct scenario *sc, char *word)
+{
+	struct history_facts *h = &sc->m.history;
+
+	if (str_starts(word, "listed=")) {
+		read_listed(&sc->m, word + strlen("listed="));
+	} else if (strcmp(word, "used_tls") == 0) {
+		*h = (struct history_facts){ .known = true, .used_tls = true };
+	} else if (strcmp(word, "no_past") == 0) {
+		*h = (struct history_facts){ .known = true };
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Words without a value, and the exemption lists. */
 static bool read_switch(struct scenario *sc, const char *word)
 {
@@ -347,7 +396,8 @@ void scenario_read(struct scenario *sc, const char *rules, const char *facts)
 	for (size_t i = 0; i < sc->words.n; i++)
 		if (!read_session(&sc->s, sc->words.v[i]) &&
 		    !read_envelope(sc, sc->words.v[i]) &&
-		    !read_switch(sc, sc->words.v[i]))
+		    !read_switch(sc, sc->words.v[i]) &&
+		    !read_memory(sc, sc->words.v[i]))
 			wrong("fact", sc->words.v[i]);
 }
 

@@ -3,8 +3,9 @@
  * scenario - rules and facts from one line of text each, for tables.
  *
  * Rules: "NAME key=value …; NAME …" with the keys listener, client, from,
- * to, to_policy, from_policy, authenticated, requiretls, require, min_bits,
- * deny, cert_name, fp, action, unknown, reply ("_" stands for a blank).
+ * to, to_policy, from_policy, authenticated, requiretls, list (a, b …),
+ * require, min_bits, deny, cert_name, fp, action, unknown, reply ("_" stands
+ * for a blank), and the word downgrade.
  * Lists have commas.
  *
  * Facts: words such as "tls=TLSv1.3/AES/256", "tls=none", "tls=unknown"
@@ -13,7 +14,8 @@
  * "to_policy=enforce,dane" or "unknown" or "waited" (default none), "ours",
  * "auth=user", "requiretls", "relay", "exempt", "non_smtp", "tlsrpt",
  * "fused", "observe", "exempt_from=", "exempt_to=", "exempt_auth",
- * "exempt_null". Without "to=" there is no recipient.
+ * "exempt_null", "listed=a:enforce:12" (version as a rank; enforce,
+ * testing, no, unknown), "used_tls", "no_past". Without "to=" there is no recipient.
  */
 #ifndef TM_TESTS_SCENARIO_H
 #define TM_TESTS_SCENARIO_H

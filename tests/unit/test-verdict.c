@@ -428,6 +428,84 @@ static void promises(void)
 	CHECK_ROWS(rows);
 }
 
+static void partner_lists(void)
+{
+#define LIST "r list=a require=tls action=reject"
+	static const struct row rows[] = {
+		{ "listed, plaintext", LIST, "from=a@b.example "
+		    "listed=a:enforce",
+		    "reject rule=r plaintext:tls from=b.example" },
+		{ "listed, TLS", LIST, "from=a@b.example listed=a:enforce "
+		    TLS13, "accept" },
+		{ "not listed", LIST, "from=a@b.example listed=a:no",
+		    "accept" },
+		{ "on another list only", LIST, "from=a@b.example "
+		    "listed=b:enforce", "accept" },
+		{ "the list asks for a version the rule does not", LIST,
+		    "from=a@b.example listed=a:enforce:12 tls=TLSv1.1",
+		    "reject rule=r weak:tls1.2 from=b.example" },
+		{ "the list asks for the newest", LIST,
+		    "from=a@b.example listed=a:enforce:13 tls=TLSv1.2",
+		    "reject rule=r weak:tls1.3 from=b.example" },
+		{ "the rule asks for a newer version than the list",
+		    "r list=a require=tls1.3 action=reject",
+		    "from=a@b.example listed=a:enforce:12 tls=TLSv1.2",
+		    "reject rule=r weak:tls1.3 from=b.example" },
+		{ "the list's version is met", LIST,
+		    "from=a@b.example listed=a:enforce:12 tls=TLSv1.2",
+		    "accept" },
+		{ "the version is not told", LIST " unknown=defer",
+		    "from=a@b.example listed=a:enforce:12 tls=odd",
+		    "defer rule=r unknown:tls1.2 from=b.example" },
+		{ "a list that tests only observes", LIST,
+		    "from=a@b.example listed=a:testing",
+		    "observe rule=r plaintext:tls from=b.example" },
+		{ "never loaded, accept", LIST, "from=a@b.example "
+		    "listed=a:unknown", "accept" },
+		{ "never loaded, defer", LIST " unknown=defer",
+		    "from=a@b.example listed=a:unknown",
+		    "defer rule=r unknown:list from=b.example" },
+		{ "authenticated (§5)", LIST, "from=a@b.example auth=joe "
+		    "listed=a:enforce", "accept" },
+		{ "relay (§5)", LIST, "from=a@b.example relay "
+		    "listed=a:enforce", "accept" },
+		{ "null sender (§5)", LIST, "from=<> listed=a:enforce",
+		    "accept" },
+		{ "an exception by list", "x list=a require=none; y "
+		    "require=tls action=reject", "from=a@b.example "
+		    "listed=a:enforce:13", "accept" },
+		{ "with to: the sender's domain is named",
+		    LIST " to=c.example", "from=a@b.example to=d@c.example "
+		    "listed=a:enforce",
+		    "reject rule=r plaintext:tls from=b.example" },
+	};
+
+	CHECK_ROWS(rows);
+}
+
+static void history(void)
+{
+#define PAST "r downgrade require=tls action=defer"
+	static const struct row rows[] = {
+		{ "used TLS, now plaintext", PAST, "from=a@b.example "
+		    "used_tls", "defer rule=r plaintext:tls from=b.example" },
+		{ "used TLS, still does", PAST, "from=a@b.example used_tls "
+		    TLS13, "accept" },
+		{ "never used TLS", PAST, "from=a@b.example no_past",
+		    "accept" },
+		{ "nobody looked", PAST, "from=a@b.example", "accept" },
+		{ "cannot be told", PAST " unknown=defer",
+		    "from=a@b.example used_tls tls=unknown", "accept" },
+		{ "authenticated (§5)", PAST, "from=a@b.example used_tls "
+		    "auth=joe", "accept" },
+		{ "relay (§5)", PAST, "from=a@b.example used_tls relay",
+		    "accept" },
+		{ "null sender (§5)", PAST, "from=<> used_tls", "accept" },
+	};
+
+	CHECK_ROWS(rows);
+}
+
 static void order_of_rules(void)
 {
 #define BANK "bank from=bank.example require=tls action=reject"
@@ -556,171 +634,6 @@ static void softened_actions(void)
 	};
 
 	CHECK_ROWS(rows);
-}
-
-static void reasons_say_why(void)
-{
-#define NAME50 "a2345678901234567890123456789012345678901234567890"
-	static const struct row rows[] = {
-		{ "plaintext", "bank from=bank.example require=tls1.2 "
-		    "action=reject", "from=a@bank.example",
-		    "plaintext; rule \"bank\" requires tls1.2" },
-		{ "promise", OUR, OURS, "plaintext; rule \"our\" requires "
-		    "tls; to_policy enforce of our.example" },
-		{ "sender's promise",
-		    "r from_policy=dane require=tls action=tag",
-		    "from=a@b.example from_policy=dane", "plaintext; rule "
-		    "\"r\" requires tls; from_policy dane of b.example" },
-		{ "version", "r require=tls1.3 action=reject", "tls=TLSv1.2",
-		    "TLSv1.2; rule \"r\" requires tls1.3" },
-		{ "bits", "r min_bits=256 action=reject",
-		    "tls=TLSv1.2/AES/128",
-		    "128 bits; rule \"r\" requires min_bits 256" },
-		{ "only bits, plaintext", "r require=none min_bits=256 "
-		    "action=reject", "",
-		    "plaintext; rule \"r\" requires tls" },
-		{ "cipher", "r deny=RC4 action=reject", "tls=TLSv1/RC4-SHA",
-		    "this cipher is denied; rule \"r\" requires "
-		    "deny_cipher" },
-		{ "verified", "r require=verified action=reject",
-		    TLS13 " verify=none", "client certificate missing or not "
-		    "trusted; rule \"r\" requires verified" },
-		{ "cert_name", "r cert_name=x action=reject",
-		    TLS13 " verify=ok subject=evil\nx", "client certificate "
-		    "has another name; rule \"r\" requires cert_name" },
-		{ "fingerprint", "r fp=ab action=reject", TLS13 " fp=cd",
-		    "client certificate is another one; rule \"r\" requires "
-		    "cert_fingerprint" },
-		{ "unknown promise", OUR " unknown=defer",
-		    "to=b@our.example ours to_policy=unknown",
-		    "to_policy not known yet; rule \"our\" requires tls" },
-		{ "unknown fact", "r min_bits=128 unknown=defer", "tls=TLSv1.2",
-		    "min_bits not known yet; rule \"r\" requires tls" },
-		{ "odd names are cleaned", "b\xc3\xa4\x7fnk require=tls", "",
-		    "plaintext; rule \"b???nk\" requires tls" },
-		{ "exempt", OUR, OURS " exempt", "client is exempt" },
-		{ "not by SMTP", OUR, OURS " non_smtp",
-		    "not received by SMTP" },
-		{ "exception", "x require=none; " OUR, OURS,
-		    "rule \"x\" requires nothing" },
-		{ "TLS unknown", OUR, OURS " tls=unknown",
-		    "cannot tell whether TLS is in use" },
-		{ "unknown counts as met", OUR,
-		    "to=b@our.example ours to_policy=unknown",
-		    "to_policy not known yet; rule \"our\" counts as met" },
-		{ "unknown fact counts as met",
-		    "r require=verified action=reject", TLS13,
-		    "verified not known yet; rule \"r\" counts as met" },
-		{ "met", OUR, OURS " " TLS13,
-		    "every rule that matches is met" },
-		{ "no match", OUR, "", "no rule matches" },
-		{ "observe mode", "r require=tls action=tag", "observe",
-		    "plaintext; rule \"r\" requires tls; observe mode" },
-		{ "relay", "r require=tls action=tag", "relay",
-		    "plaintext; rule \"r\" requires tls; client is a "
-		    "relay" },
-		{ "fuse", "r require=tls action=reject", "fused",
-		    "plaintext; rule \"r\" requires tls; our own STARTTLS "
-		    "may be broken" },
-	};
-
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct scenario sc;
-		struct verdict v;
-
-		scenario_read(&sc, rows[i].rules, rows[i].facts);
-		scenario_decide(&sc, NULL, NULL, &v);
-		CHECK_CASE_STR(rows[i].label, v.reason, rows[i].want);
-		scenario_clear(&sc);
-	}
-}
-
-/* The longest of everything still fits, with the end of the sentence. */
-static void long_reasons_keep_their_end(void)
-{
-	struct scenario sc;
-	struct verdict v;
-
-	scenario_read(&sc, NAME50 NAME50 " from_policy=enforce "
-	    "require=verified action=reject", TLS13 " verify=failed "
-	    "from=a@" NAME50 "." NAME50 "." NAME50 "." NAME50 ".example "
-	    "from_policy=enforce observe");
-	scenario_decide(&sc, NULL, NULL, &v);
-	CU_ASSERT(strlen(v.reason) < sizeof(v.reason));
-	CU_ASSERT(str_ends(v.reason, "; observe mode"));
-	CU_ASSERT(str_starts(v.reason, "client certificate missing or not "
-	    "trusted; rule \"a23456789012345678901234567890\" requires "
-	    "verified; from_policy enforce of "));
-	scenario_clear(&sc);
-}
-
-/* ---- trace ------------------------------------------------------------- */
-
-static void add_trace(void *arg, const struct rule_trace *t)
-{
-	static const char *const outcomes[] = {
-		[RULE_NO_MATCH] = "no-match", [RULE_MET] = "met",
-		[RULE_UNMET] = "unmet", [RULE_UNKNOWN_MET] = "unknown-met",
-		[RULE_UNKNOWN_DEFER] = "unknown-defer",
-		[RULE_ENDS] = "ends",
-	};
-	struct buf *b = arg;
-
-	buf_addf(b, "%s%s:%s", b->len ? " " : "", t->rule->name,
-	    outcomes[t->outcome]);
-	if (t->condition)
-		buf_addf(b, "(%s)", t->condition);
-	if (t->unmet || t->unmet_what)
-		buf_addf(b, "[%s:%s]", unmet_name(t->unmet), t->unmet_what);
-}
-
-static void every_rule_tried_is_traced(void)
-{
-	static const struct row rows[] = {
-		{ "each condition is named",
-		    "a listener=1; b client=192.0.2.1; c from=x.example; "
-		    "d to=x.example; e authenticated=yes; f requiretls=yes; "
-		    "g to_policy=enforce; h from_policy=enforce",
-		    "port=25 client=192.0.2.2 from=a@b.example to=a@b.example",
-		    "a:no-match(listener) b:no-match(client) "
-		    "c:no-match(from) d:no-match(to) "
-		    "e:no-match(authenticated) f:no-match(requiretls) "
-		    "g:no-match(to_policy) h:no-match(from_policy)" },
-		{ "the first condition that fails is named",
-		    "a from=x.example requiretls=yes", "",
-		    "a:no-match(from)" },
-		{ "outcomes", "a require=tls; b require=tls1.3; "
-		    "c require=verified; d require=verified unknown=defer; "
-		    "e require=none; f require=tls",
-		    "tls=TLSv1.2", "a:met b:unmet[weak:tls1.3] "
-		    "c:unknown-met[unknown:verified] "
-		    "d:unknown-defer[unknown:verified] e:ends" },
-		{ "unknown promises", "a to_policy=enforce; "
-		    "b to_policy=enforce unknown=defer; "
-		    "c to_policy=none require=none",
-		    "to=b@b.example to_policy=unknown",
-		    "a:unknown-met(to_policy)[unknown:tls] "
-		    "b:unknown-defer(to_policy)[unknown:tls] "
-		    "c:met(to_policy)" },
-		{ "no failed condition outweighs an unknown one",
-		    "a to_policy=enforce from_policy=enforce",
-		    "to=b@b.example to_policy=unknown from=a@b.example",
-		    "a:no-match(from_policy)" },
-		{ "exempt: no rule is tried", "a require=tls", "exempt", "" },
-	};
-
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct scenario sc;
-		struct verdict v;
-		struct buf b;
-
-		buf_init(&b, 1000);
-		scenario_read(&sc, rows[i].rules, rows[i].facts);
-		scenario_decide(&sc, add_trace, &b, &v);
-		CHECK_CASE_STR(rows[i].label, buf_str(&b), rows[i].want);
-		scenario_clear(&sc);
-		buf_clear(&b);
-	}
 }
 
 /* ---- properties -------------------------------------------------------- */
@@ -922,12 +835,11 @@ static const struct unit_test tests[] = {
 	{ "certificates", certificates },
 	{ "conditions", conditions },
 	{ "promises", promises },
+	{ "partner lists", partner_lists },
+	{ "history", history },
 	{ "order of rules", order_of_rules },
 	{ "exemptions", exemptions },
 	{ "softened actions", softened_actions },
-	{ "reasons say why", reasons_say_why },
-	{ "long reasons keep their end", long_reasons_keep_their_end },
-	{ "every rule tried is traced", every_rule_tried_is_traced },
 	{ "no order disables an enforcing rule",
 	    no_order_disables_an_enforcing_rule },
 	{ "one more rule never helps", one_more_rule_never_helps },
