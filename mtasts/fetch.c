@@ -24,7 +24,6 @@ struct fetcher {
 	struct evtimer *timer;
 	X509_STORE *store;
 	struct proxy *proxy;		/* NULL: none */
-	struct curl_slist *headers;
 	struct curl_slist *port_map;	/* NULL: port 443 */
 	uint32_t timeout_ms;
 	uint32_t max_size;
@@ -40,6 +39,15 @@ struct fetch {
 	CURLSH *share;			/* its own DNS cache */
 	SSL_CTX *ssl_ctx;		/* points back to us */
 	struct curl_slist *entry;
+	/* What is asked for. */
+	struct curl_slist *headers;
+	enum httphead_kind kind;
+	bool conditional;		/* it holds an If-None-Match */
+	uint16_t port;
+	bool own_port;			/* not the fetcher's */
+	uint32_t max_size;
+	char *path;
+	char host[MTASTS_DOMAIN_SIZE];
 	struct netaddr addrs[FETCH_ADDRS_MAX];
 	size_t addrs_n;
 	size_t at;
@@ -52,8 +60,6 @@ struct fetch {
 	fetch_fn *fn;
 	void *arg;
 	char error[CURL_ERROR_SIZE];
-	char host[MTASTS_DOMAIN_SIZE];
-	char path[64];
 };
 
 /* ---- results ----------------------------------------------------------- */
@@ -89,15 +95,22 @@ static enum mtasts_error translate(CURLcode code)
 	return MTASTS_E_CONNECT;
 }
 
+static long http_status(const struct fetch *t)
+{
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
 /* The transfer as such succeeded; judge the answer. */
 static enum mtasts_error judge_answer(struct fetch *t, struct buf *detail)
 {
-	long status = 0;
 	char *type = NULL;
 
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-	if (!httphead_is_policy(&t->head, status, type, detail))
+	if (!httphead_is_good(&t->head, t->kind, http_status(t), type,
+	    detail))
 		return MTASTS_E_HTTP;
 	/* RFC 9112 §9.8: anyone on the way could have shortened it. */
 	if (!t->head.has_length && !t->closed) {
@@ -114,15 +127,11 @@ static enum mtasts_error judge_answer(struct fetch *t, struct buf *detail)
 static enum mtasts_error judge_failure(struct fetch *t, CURLcode code,
     struct buf *detail)
 {
-	long status = 0;
-
 	if (t->too_long || code == CURLE_FILESIZE_EXCEEDED) {
 		/* An error page may be long, too: say what matters. */
-		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-		if (status != 200)
+		if (http_status(t) != 200)
 			return judge_answer(t, detail);
-		buf_addf(detail, "more than %u bytes",
-		    t->fetcher->max_size);
+		buf_addf(detail, "more than %u bytes", t->max_size);
 		return MTASTS_E_SIZE;
 	}
 	if (t->head.bytes > HTTPHEAD_MAX) {
@@ -145,7 +154,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	struct fetch *t = arg;
 
 	/* libcurl's size is always 1. */
-	if (n > t->fetcher->max_size - t->body.len) {
+	if (n > t->max_size - t->body.len) {
 		t->too_long = true;
 		return 0;
 	}
@@ -229,6 +238,8 @@ static void fetch_free(struct fetch *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	attempt_clear(t);
+	curl_slist_free_all(t->headers);
+	free(t->path);
 	buf_clear(&t->body);
 	free(t);
 }
@@ -250,29 +261,37 @@ static bool try_next(struct fetch *t, CURLcode code)
 	return attempt_start(t);
 }
 
+/* True when what the caller holds is still good (RFC 9110 §15.4.5). */
+static bool is_unchanged(const struct fetch *t, CURLcode code)
+{
+	return code == CURLE_OK && t->conditional && http_status(t) == 304;
+}
+
 static void fetch_ended(struct fetch *t, CURLcode code)
 {
-	struct fetch_result r = { .body = "" };
+	struct fetch_result r = { .unchanged = is_unchanged(t, code) };
 	struct buf detail;
 	fetch_fn *fn = t->fn;
 	void *arg = t->arg;
-	char *body = NULL;
+	char etag[HTTPHEAD_ETAG_SIZE];
 
 	buf_init(&detail, 300);
-	r.error = code == CURLE_OK ? judge_answer(t, &detail) :
-	    judge_failure(t, code, &detail);
+	memcpy(etag, t->head.etag, sizeof(etag));
+	if (!r.unchanged)
+		r.error = code == CURLE_OK ? judge_answer(t, &detail) :
+		    judge_failure(t, code, &detail);
 	r.detail = buf_str(&detail);
+	r.etag = etag;
 	if (r.error == MTASTS_OK) {
 		r.body_len = t->body.len;
-		r.body = body = buf_steal(&t->body);
+		r.body = buf_steal(&t->body);
 	}
-	if (r.error == MTASTS_OK && !body) {
+	if (r.error == MTASTS_OK && !r.body)
 		r = (struct fetch_result){ .error = MTASTS_E_MEMORY,
-			.detail = "out of memory", .body = "" };
-	}
+			.detail = "out of memory", .etag = "" };
 	fetch_free(t);
 	fn(arg, &r);
-	free(body);
+	free(r.body);
 	buf_clear(&detail);
 }
 
@@ -402,16 +421,35 @@ static void set_policy(struct setup *s, const struct fetcher *f)
 	set_ptr(s, CURLOPT_PROTOCOLS_STR, "https");
 	set_ptr(s, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 	set_ptr(s, CURLOPT_USERAGENT, "libmtasts/" PACKAGE_VERSION);
-	set_ptr(s, CURLOPT_HTTPHEADER, f->headers);
 	/* An empty proxy keeps the environment out. */
 	set_ptr(s, CURLOPT_PROXY, f->proxy ? f->proxy->url : "");
 	set_ptr(s, CURLOPT_NOPROXY, "");
 	/* No files: on_ssl_ctx() brings the certificates. */
 	set_ptr(s, CURLOPT_CAINFO, NULL);
 	set_ptr(s, CURLOPT_CAPATH, NULL);
+}
+
+/* The URL, and the headers that go with what is asked for. */
+static bool set_request(struct setup *s, const struct fetch *t)
+{
+	struct buf url;
+
+	buf_init(&url, MTASTS_DOMAIN_SIZE + strlen(t->path) + 20);
+	buf_addf(&url, "https://%s", t->host);
+	if (t->own_port)
+		buf_addf(&url, ":%u", t->port);
+	buf_addf(&url, "/%s", t->path);
+	if (!url.failed)
+		set_ptr(s, CURLOPT_URL, buf_str(&url));
+	set_ptr(s, CURLOPT_HTTPHEADER, t->headers);
 	/* Tests have another port, but ask for the same URL. */
-	if (f->port_map)
-		set_ptr(s, CURLOPT_CONNECT_TO, f->port_map);
+	if (t->fetcher->port_map && !t->own_port)
+		set_ptr(s, CURLOPT_CONNECT_TO, t->fetcher->port_map);
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->easy, CURLOPT_MAXFILESIZE_LARGE,
+		    (curl_off_t)t->max_size);
+	buf_clear(&url);
+	return !url.failed && s->rc == CURLE_OK;
 }
 
 static void set_callbacks(struct setup *s, struct fetch *t)
@@ -470,7 +508,7 @@ static bool set_address(struct setup *s, struct fetch *t)
 		return false;
 	set_ptr(s, CURLOPT_SHARE, t->share);
 	if (!f->proxy)
-		t->entry = resolve_entry(t->host, f->port, &t->addrs[t->at],
+		t->entry = resolve_entry(t->host, t->port, &t->addrs[t->at],
 		    1);
 	else if (f->proxy->addrs_n)
 		t->entry = resolve_entry(f->proxy->host, f->proxy->port,
@@ -493,26 +531,6 @@ static void set_times(struct setup *s, const struct fetch *t)
 	    (long)(last || left < CONNECT_MS ? left : CONNECT_MS));
 }
 
-static bool set_url(struct setup *s, const struct fetch *t)
-{
-	struct buf url;
-
-	buf_init(&url, 1000);
-	buf_addf(&url, "https://%s/%s", t->host, t->path);
-	if (!url.failed)
-		set_ptr(s, CURLOPT_URL, buf_str(&url));
-	buf_clear(&url);
-	return !url.failed;
-}
-
-static bool set_max_size(struct setup *s, const struct fetcher *f)
-{
-	if (s->rc == CURLE_OK)
-		s->rc = curl_easy_setopt(s->easy, CURLOPT_MAXFILESIZE_LARGE,
-		    (curl_off_t)f->max_size);
-	return s->rc == CURLE_OK;
-}
-
 static bool attempt_start(struct fetch *t)
 {
 	struct setup s = { curl_easy_init(), CURLE_OK };
@@ -523,17 +541,48 @@ static bool attempt_start(struct fetch *t)
 	set_policy(&s, t->fetcher);
 	set_callbacks(&s, t);
 	set_times(&s, t);
-	return set_address(&s, t) && set_url(&s, t) &&
-	    set_max_size(&s, t->fetcher) &&
+	return set_address(&s, t) && set_request(&s, t) &&
 	    curl_multi_add_handle(t->fetcher->multi, t->easy) == CURLM_OK;
 }
 
-struct fetch *fetch_start(struct fetcher *f, const char *host,
-    const char *path, const struct netaddr *addrs, size_t addrs_n,
-    fetch_fn *fn, void *arg)
+/* Append a header line; false when out of memory. */
+static bool add_header(struct fetch *t, const char *name, const char *value)
+{
+	struct curl_slist *more = NULL;
+	struct buf line;
+
+	buf_init(&line, 500);
+	buf_addf(&line, "%s: %s", name, value);
+	if (!line.failed)
+		more = curl_slist_append(t->headers, buf_str(&line));
+	buf_clear(&line);
+	if (more)
+		t->headers = more;
+	return more != NULL;
+}
+
+static bool take_request(struct fetch *t, const struct fetch_request *r)
+{
+	size_t host_len = strlen(r->host);
+
+	t->kind = r->kind;
+	t->own_port = r->port != 0;
+	t->port = t->own_port ? r->port : t->fetcher->port;
+	t->max_size = r->max_size ? r->max_size : t->fetcher->max_size;
+	t->conditional = r->etag && *r->etag;
+	buf_init(&t->body, t->max_size);
+	t->path = strdup(r->path);
+	if (host_len >= sizeof(t->host) || !t->path)
+		return false;
+	memcpy(t->host, r->host, host_len + 1);
+	return add_header(t, "Accept", httphead_accept(r->kind)) &&
+	    (!t->conditional || add_header(t, "If-None-Match", r->etag));
+}
+
+struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r,
+    const struct netaddr *addrs, size_t addrs_n, fetch_fn *fn, void *arg)
 {
 	struct fetch *t = calloc(1, sizeof(*t));
-	size_t host_len = strlen(host), path_len = strlen(path);
 
 	if (!t)
 		return NULL;
@@ -541,12 +590,9 @@ struct fetch *fetch_start(struct fetcher *f, const char *host,
 	t->fn = fn;
 	t->arg = arg;
 	t->deadline = clock_mono_ms() + f->timeout_ms;
-	buf_init(&t->body, f->max_size);
-	if (host_len >= sizeof(t->host) || path_len >= sizeof(t->path) ||
-	    addrs_n > FETCH_ADDRS_MAX || (!addrs_n && !f->proxy))
+	if (!take_request(t, r) || addrs_n > FETCH_ADDRS_MAX ||
+	    (!addrs_n && !f->proxy))
 		goto fail;
-	memcpy(t->host, host, host_len + 1);
-	memcpy(t->path, path, path_len + 1);
 	if (addrs_n)
 		memcpy(t->addrs, addrs, addrs_n * sizeof(*addrs));
 	t->addrs_n = addrs_n;
@@ -600,10 +646,9 @@ static bool fetcher_init(struct fetcher *f, const struct fetcher_options *o,
 		f->proxy = proxy_new(o->proxy, err);
 	if (!f->store || (o->proxy && !f->proxy))
 		return false;
-	f->headers = curl_slist_append(NULL, "Accept: text/plain");
 	f->multi = curl_multi_init();
 	f->timer = evtimer_new(f->loop, on_timer, f);
-	if (f->headers && f->multi && f->timer && set_multi(f) &&
+	if (f->multi && f->timer && set_multi(f) &&
 	    set_port(f, o->port))
 		return true;
 	buf_adds(err, "libcurl: out of memory");
@@ -644,7 +689,6 @@ void fetcher_free(struct fetcher *f)
 		fetch_free(f->fetches);
 	curl_multi_cleanup(f->multi);
 	evtimer_free(f->timer);
-	curl_slist_free_all(f->headers);
 	curl_slist_free_all(f->port_map);
 	X509_STORE_free(f->store);
 	proxy_free(f->proxy);

@@ -4,14 +4,15 @@
  * (RFC 8461 §3.3; libcurl).
  *
  * Certificates must chain to a trusted root and name the host in a DNS
- * SAN, never in a CN; TLS 1.2 or newer; status 200 and text/plain only; no
- * redirect, cache, cookie, decompression or proxy from the environment;
- * size and time bounded. The caller resolves names, libcurl never does.
- * CA certificates are read in fetcher_new(). Not thread-safe.
+ * SAN, never in a CN; TLS 1.2 or newer; status 200 and the wanted type
+ * only; no redirect, cache, cookie, decompression or proxy from the
+ * environment; size and time bounded. The caller resolves names, libcurl
+ * never does. CA certificates are read in fetcher_new(). Not thread-safe.
  */
 #ifndef TM_MTASTS_FETCH_H
 #define TM_MTASTS_FETCH_H
 
+#include "mtasts/httphead.h"
 #include "mtasts/mtasts.h"
 #include "util/netaddr.h"
 
@@ -29,7 +30,7 @@ struct fetcher_options {
 	const char *proxy;	/* "http://host:port"; NULL: none. A name is
 				 * resolved once, in fetcher_new() */
 	uint32_t timeout_ms;	/* for a whole fetch */
-	uint32_t max_size;	/* of the body */
+	uint32_t max_size;	/* of the body, unless a request says so */
 	uint16_t port;
 };
 
@@ -43,10 +44,24 @@ void fetcher_free(struct fetcher *f);
 /* True when a proxy resolves and connects; addresses are then not used. */
 bool fetcher_has_proxy(const struct fetcher *f);
 
+/* What to get. The strings are copied. */
+struct fetch_request {
+	enum httphead_kind kind;
+	const char *host;	/* normalised */
+	uint16_t port;		/* 0: the fetcher's */
+	const char *path;	/* and query, without the first slash */
+	const char *etag;	/* of what is held; NULL or "": nothing is */
+	uint32_t max_size;	/* of the body; 0: the fetcher's */
+};
+
 struct fetch_result {
 	enum mtasts_error error;
 	const char *detail;	/* clean ASCII; "" when error is MTASTS_OK */
-	const char *body;	/* MTASTS_OK; a NUL follows */
+	bool unchanged;		/* MTASTS_OK, but the server says that what
+				 * request.etag names still holds: no body */
+	const char *etag;	/* "": none; else as it is to be sent again */
+	char *body;		/* MTASTS_OK; a NUL follows. Heap: who wants
+				 * to keep it sets this to NULL */
 	size_t body_len;
 };
 
@@ -55,10 +70,9 @@ struct fetch_result {
  * evloop_process(), never from here; the fetch is gone by then and the
  * result lives until fn returns. NULL when memory ran out.
  */
-typedef void fetch_fn(void *arg, const struct fetch_result *r);
-struct fetch *fetch_start(struct fetcher *f, const char *host,
-    const char *path, const struct netaddr *addrs, size_t addrs_n,
-    fetch_fn *fn, void *arg);
+typedef void fetch_fn(void *arg, struct fetch_result *r);
+struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r,
+    const struct netaddr *addrs, size_t addrs_n, fetch_fn *fn, void *arg);
 
 /* fn will not be called. NULL is accepted. */
 void fetch_cancel(struct fetch *t);

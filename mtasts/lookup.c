@@ -11,14 +11,12 @@
 #include "mtasts/ctx.h"
 #include "mtasts/dns.h"
 #include "mtasts/evloop.h"
-#include "mtasts/fetch.h"
+#include "mtasts/httpsget.h"
 #include "util/buf.h"
 #include "util/str.h"
 
 #define DETAIL_SIZE 256
 #define POLICY_PATH ".well-known/mta-sts.txt"
-/* How long IPv6 addresses may take once IPv4 ones are there. */
-#define OTHER_FAMILY_MS 500
 
 /* Who asked; a lookup of one domain has one or more. */
 struct waiter {
@@ -38,23 +36,15 @@ struct lookup {
 	unsigned flags;
 	/* Steps under way, NULL otherwise. */
 	struct dns_query *txt;
-	struct dns_query *addr[2];	/* A, AAAA */
-	struct fetch *fetch;
+	struct httpsget *get;
 	struct evtimer *timer;
 	/* What is known so far. */
 	struct mtasts_result txt_result;
-	struct netaddr addrs[2][FETCH_ADDRS_MAX / 2];
-	size_t addrs_n[2];
-	enum dns_status addr_status[2];
-	bool saw_private;
-	char addr_why[DETAIL_SIZE];
 	char txt_detail[DETAIL_SIZE];
 	char detail[DETAIL_SIZE];
 	char host[sizeof("mta-sts.") + MTASTS_DOMAIN_SIZE];
 	char domain[MTASTS_DOMAIN_SIZE];
 };
-
-static const enum dns_type addr_types[2] = { DNS_A, DNS_AAAA };
 
 /* Format a detail; what peers sent must not get out unclean. */
 static void set_detail(char *out, const char *fmt, ...)
@@ -115,9 +105,7 @@ static void waiters_free(struct waiter *w)
 static void lookup_free(struct lookup *l)
 {
 	dns_query_cancel(l->txt);
-	dns_query_cancel(l->addr[0]);
-	dns_query_cancel(l->addr[1]);
-	fetch_cancel(l->fetch);
+	httpsget_cancel(l->get);
 	evtimer_free(l->timer);
 	waiters_free(l->waiters);
 	free(l);
@@ -215,16 +203,16 @@ static void note_finding(void *arg, const struct mtasts_finding *f)
 		set_detail(l->detail, "policy: %s", f->text);
 }
 
-static void on_fetched(void *arg, const struct fetch_result *f)
+static void on_fetched(void *arg, struct fetch_result *f)
 {
 	struct lookup *l = arg;
 	struct mtasts_result r = l->txt_result;
 	struct mtasts_policy *policy;
 	enum mtasts_error error = MTASTS_E_POLICY;
 
-	l->fetch = NULL;
+	l->get = NULL;
 	if (f->error != MTASTS_OK) {
-		set_detail(l->detail, "%s: %s", l->host, f->detail);
+		set_detail(l->detail, "%s", f->detail);
 		finish_failed(l, f->error);
 		return;
 	}
@@ -249,115 +237,15 @@ static void on_fetched(void *arg, const struct fetch_result *f)
 
 static void begin_fetch(struct lookup *l)
 {
-	struct netaddr addrs[FETCH_ADDRS_MAX];
-	size_t n = 0;
+	struct fetch_request r = { .kind = HTTPHEAD_POLICY,
+		.host = l->host, .path = POLICY_PATH };
 
-	/* IPv4 first: IPv6 is more often published than reachable. */
-	for (int i = 0; i < 2; i++)
-		for (size_t k = 0; k < l->addrs_n[i]; k++)
-			addrs[n++] = l->addrs[i][k];
-	l->fetch = fetch_start(l->ctx->fetcher, l->host, POLICY_PATH, addrs,
-	    n, on_fetched, l);
-	if (l->fetch)
+	l->get = httpsget_start(l->ctx, &r, l->ctx->allow_private ||
+	    (l->flags & MTASTS_LOOKUP_PRIVATE), on_fetched, l);
+	if (l->get)
 		return;
 	set_detail(l->detail, "out of memory");
 	finish_failed(l, MTASTS_E_MEMORY);
-}
-
-/* ---- addresses of the policy host -------------------------------------- */
-
-static void no_address(struct lookup *l)
-{
-	bool absent = true;
-
-	for (int i = 0; i < 2; i++)
-		absent = absent && (l->addr_status[i] == DNS_NODATA ||
-		    l->addr_status[i] == DNS_NXDOMAIN);
-	if (l->saw_private)
-		set_detail(l->detail, "%s has only private addresses, such as "
-		    "%s", l->host, l->addr_why);
-	else if (absent)
-		set_detail(l->detail, "%s has no address (%s)", l->host,
-		    dns_status_text(l->addr_status[0]));
-	else
-		set_detail(l->detail, "address of %s: %s", l->host,
-		    l->addr_why);
-	finish_failed(l, MTASTS_E_HOST);
-}
-
-/* Both families are known, or one and the other took too long. */
-static void addresses_done(struct lookup *l)
-{
-	for (int i = 0; i < 2; i++) {
-		dns_query_cancel(l->addr[i]);
-		l->addr[i] = NULL;
-	}
-	evtimer_set(l->timer, -1);
-	if (l->addrs_n[0] + l->addrs_n[1])
-		begin_fetch(l);
-	else
-		no_address(l);
-}
-
-static void add_address(struct lookup *l, int family,
-    const struct netaddr *addr)
-{
-	bool allowed = l->ctx->allow_private ||
-	    (l->flags & MTASTS_LOOKUP_PRIVATE);
-	char text[NETADDR_TEXT];
-
-	if (!allowed && netaddr_is_private(addr)) {
-		l->saw_private = true;
-		set_detail(l->addr_why, "%s", netaddr_format(addr, text));
-	} else if (l->addrs_n[family] < FETCH_ADDRS_MAX / 2) {
-		l->addrs[family][l->addrs_n[family]++] = *addr;
-	}
-}
-
-static void on_address(struct lookup *l, int family,
-    const struct dns_answer *a)
-{
-	l->addr[family] = NULL;
-	l->addr_status[family] = a->status;
-	if (a->status == DNS_FOUND)
-		for (size_t i = 0; i < a->n; i++)
-			add_address(l, family, &a->records[i].addr);
-	else if (a->status > DNS_NXDOMAIN && !l->saw_private)
-		set_detail(l->addr_why, "%s%s%s", dns_status_text(a->status),
-		    a->why[0] ? ": " : "", a->why);
-	if (!l->addr[!family])
-		addresses_done(l);
-	else if (l->addrs_n[family])
-		evtimer_set(l->timer, OTHER_FAMILY_MS);
-}
-
-static void on_a(void *arg, const struct dns_answer *a)
-{
-	on_address(arg, 0, a);
-}
-
-static void on_aaaa(void *arg, const struct dns_answer *a)
-{
-	on_address(arg, 1, a);
-}
-
-static void begin_addresses(struct lookup *l)
-{
-	static dns_fn *const fns[2] = { on_a, on_aaaa };
-
-	if (fetcher_has_proxy(l->ctx->fetcher)) {
-		begin_fetch(l);
-		return;
-	}
-	for (int i = 0; i < 2; i++) {
-		l->addr_status[i] = DNS_SERVFAIL;
-		l->addr[i] = dns_query_start(l->ctx->dns, l->host,
-		    addr_types[i], fns[i], l);
-	}
-	if (l->addr[0] || l->addr[1])
-		return;
-	set_detail(l->detail, "too many DNS questions");
-	finish_failed(l, MTASTS_E_BUSY);
 }
 
 /* ---- the TXT record ---------------------------------------------------- */
@@ -446,21 +334,15 @@ static void on_txt(void *arg, const struct dns_answer *a)
 		return;
 	}
 	tell(satisfied, r);
-	begin_addresses(l);
+	begin_fetch(l);
 }
 
 /* ---- beginning --------------------------------------------------------- */
 
-/* A second family of addresses that takes too long, or a lookup that could
- * not begin. */
+/* The lookup could not begin. */
 static void on_timer(void *arg)
 {
-	struct lookup *l = arg;
-
-	if (l->addr[0] || l->addr[1])
-		addresses_done(l);
-	else
-		finish_failed(l, MTASTS_E_BUSY);
+	finish_failed(arg, MTASTS_E_BUSY);
 }
 
 static void begin(struct lookup *l)
