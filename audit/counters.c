@@ -9,8 +9,7 @@ static json_t *number(const atomic_uint_fast64_t *counter)
 	    memory_order_relaxed));
 }
 
-/* An object with one number for each action. */
-static json_t *by_action(const atomic_uint_fast64_t *counters)
+json_t *counters_by_action(const atomic_uint_fast64_t *counters)
 {
 	json_t *o = json_object();
 
@@ -34,8 +33,8 @@ json_t *counters_json(const struct counters *c)
 	    "unknown", number(&c->by_tls[TLS_UNKNOWN]),
 	    "plaintext", number(&c->by_tls[TLS_PLAINTEXT]),
 	    "encrypted", number(&c->by_tls[TLS_ENCRYPTED]),
-	    "recipients", by_action(c->recipients),
-	    "would", by_action(c->would),
+	    "recipients", counters_by_action(c->recipients),
+	    "would", counters_by_action(c->would),
 	    "held", number(&c->held),
 	    "tagged", number(&c->tagged),
 	    "forged", number(&c->forged),

@@ -35,6 +35,10 @@ static inline void counter_add(atomic_uint_fast64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+/* A new JSON object with one number for each of ACTIONS counters; NULL when
+ * out of memory. */
+json_t *counters_by_action(const atomic_uint_fast64_t *counters);
+
 /* A new JSON object with every counter by name. */
 json_t *counters_json(const struct counters *c);
 

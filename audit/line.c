@@ -137,7 +137,11 @@ void audit_format(struct buf *out, const struct audit *a)
 	add_envelope(out, a);
 	add_promise(out, a);
 	add_text(out, "reason", v->reason, ROOM_NAME);
+	if (a->message->requiretls)
+		buf_adds(out, " requiretls=yes");
 	if (a->forged > 0)
 		buf_addf(out, " forged=%u", a->forged);
+	if (a->tls_required)
+		buf_addf(out, " tls_required=%s", a->tls_required);
 	add_text(out, "source", a->source, ROOM_WORD);
 }

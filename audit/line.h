@@ -5,8 +5,9 @@
  * `QUEUEID: action=… would=… rule=… tls=… cipher=… bits=… client=… helo=…
  * from=… to=… policy=… reason=… source=…`. Before a queue id exists
  * the line begins with NOQUEUE and has client=ip:port if the port is known.
- * Peer text is quoted and cleaned; the order and the names are stable, and
- * what there is nothing to say about is "-".
+ * requiretls=yes, forged= and tls_required= come before source= where there
+ * is something to say. Peer text is quoted and cleaned; the order and the
+ * names are stable, and what there is nothing to say about is "-".
  */
 #ifndef TM_AUDIT_LINE_H
 #define TM_AUDIT_LINE_H
@@ -29,6 +30,9 @@ struct audit {
 	struct promise to_promise;	/* this is known */
 	const struct verdict *verdict;
 	unsigned forged;	/* header fields removed; shown if not 0 */
+	const char *tls_required;	/* what the header field TLS-Required
+				 * says: "no", or "ignored" (RFC 8689 §4);
+				 * NULL: there is none, nothing is shown */
 	const char *source;	/* "milter", "policy", "explain" */
 };
 

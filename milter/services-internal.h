@@ -14,6 +14,7 @@
 struct fuse;
 struct listeners;
 struct logring;
+struct rulecounts;
 struct wire;
 
 #define RELOAD_WAITERS_MAX 32
@@ -31,6 +32,7 @@ struct services {
 	struct cache *cache;
 	struct learner *learner;	/* NULL: none */
 	struct counters counters;
+	struct rulecounts *rulecounts;
 	struct logring *ring;
 
 	pthread_mutex_t fuse_lock;

@@ -3,6 +3,7 @@
 
 #include "milter/services-internal.h"
 
+#include "audit/rulecounts.h"
 #include "milter/learner.h"
 #include "milter/listeners.h"
 #include "milter/proto.h"
@@ -25,7 +26,9 @@ bool services_init(struct services *s, struct conf *conf)
 	s->fuse = fuse_new(conf->fuse_after * 1000, conf->fuse_networks,
 	    s->started_ms);
 	s->listeners = listeners_new(s->started_ms);
-	return s->fuse && s->listeners;
+	s->rulecounts = rulecounts_new();
+	return s->fuse && s->listeners && s->rulecounts &&
+	    rulecounts_bind(s->rulecounts, &conf->rules);
 }
 
 /* ---- configuration ----------------------------------------------------- */
@@ -44,6 +47,10 @@ void services_set_conf(struct services *s, struct conf *conf)
 {
 	struct conf *old;
 
+	/* Before any other thread sees the rules. */
+	if (!rulecounts_bind(s->rulecounts, &conf->rules))
+		log_err("frontend", "out of memory: some rules are not "
+		    "counted");
 	pthread_mutex_lock(&s->conf_lock);
 	old = s->conf;
 	s->conf = conf;
@@ -240,6 +247,7 @@ static void add_conf(struct services *s, json_t *o)
 	add_time(o, "config_loaded", loaded);
 	json_object_set_new(o, "hosted_domains",
 	    json_integer((json_int_t)c->hosted_n));
+	json_object_set_new(o, "rules", rulecounts_json(&c->rules));
 	conf_unref(c);
 }
 

@@ -3,45 +3,26 @@
 
 #include "milter/session.h"
 
-#include "audit/line.h"
-#include "conf/gather.h"
-#include "milter/learner.h"
+#include "milter/judge.h"
 #include "milter/services.h"
-#include "util/clock.h"
 #include "util/log.h"
 #include "util/str.h"
 
-/* Longest envelope address kept for matching and logs (RFC 5321: 256). */
-#define ADDRESS_SIZE 321
 /* Header fields of one message we can delete; a message with more forged
  * fields than this is deferred. */
 #define DELETES_MAX 20000
-/* A domain not known after this many seconds counts as without policy. */
-#define WAIT_LIMIT 1800
 
-/* A message-level outcome: the most severe verdict of accepted recipients
- * and whose it was. */
-struct outcome {
-	struct verdict verdict;
-	struct promise promise;
-	bool set;
-};
-
+/* What is to be done to the message; its facts and verdicts are the
+ * judge's. */
 struct message {
-	bool open;		/* between MAIL and its end */
-	struct conf *conf;
-	char from[ADDRESS_SIZE];
-	char from_domain[MTASTS_DOMAIN_SIZE];
-	char *auth_user;
-	char queue_id[40];
-	struct message_facts facts;
-	unsigned accepted;
-	struct outcome worst;
+	struct judge judge;
 	bool strip;		/* forged fields are to be deleted */
 	int seen[FIELDS];	/* fields of each name so far */
 	struct session_delete *deletes;
 	size_t deletes_n, deletes_size;
 	bool too_many;
+	unsigned tls_required_n;	/* TLS-Required fields */
+	bool tls_required_no;	/* the first of them says so */
 	struct buf ar, tag, reason;
 };
 
@@ -73,8 +54,7 @@ static const char *macro(const struct session_macros *m, const char *name)
 
 static void message_reset(struct message *msg)
 {
-	conf_unref(msg->conf);
-	free(msg->auth_user);
+	judge_end(&msg->judge);
 	free(msg->deletes);
 	buf_clear(&msg->ar);
 	buf_clear(&msg->tag);
@@ -232,42 +212,15 @@ void session_helo(struct session *s, const char *helo,
 }
 
 /*
- * The session's TLS state under this message's configuration. Without the
- * macros having been asked for at MAIL their absence proves nothing: a
- * client may send MAIL after STARTTLS with no second EHLO (PF-MI-03).
+ * What we saw of TLS ourselves. Without the macros having been asked for at
+ * MAIL their absence proves nothing: a client may send MAIL after STARTTLS
+ * with no second EHLO (PF-MI-03).
  */
-static enum tls_state tls_state_of(const struct session *s,
-    const struct conf *conf)
+static enum tls_state tls_seen(const struct session *s)
 {
-	const struct conf_listener *l = conf_listener_of(conf, &s->facts);
-
-	if ((l && l->tls_unknown) || s->facts.non_smtp)
-		return TLS_UNKNOWN;
 	if (s->tls_seen)
 		return TLS_ENCRYPTED;
 	return s->can.symlist ? TLS_PLAINTEXT : TLS_UNKNOWN;
-}
-
-static const char *fuse_key(const struct session *s)
-{
-	if (s->facts.listener_port)
-		return s->facts.listener_port;
-	return s->facts.listener_name ? s->facts.listener_name : "";
-}
-
-/* Latch the session's facts as this message's configuration sees them. */
-static void judge_session(struct session *s, const struct conf *conf)
-{
-	struct session_facts *f = &s->facts;
-
-	f->non_smtp = is_non_smtp(s);
-	f->relay = client_set_match(conf->relays, f);
-	f->client_exempt = client_set_match(conf->exempt_client, f);
-	f->tls.state = tls_state_of(s, conf);
-	if (f->client_exempt || f->relay || f->tls.state == TLS_UNKNOWN)
-		return;
-	services_fuse_saw(s->services, fuse_key(s), &f->client,
-	    f->tls.state == TLS_ENCRYPTED);
 }
 
 static bool has_parameter(char *const *argv, const char *name)
@@ -278,201 +231,49 @@ static bool has_parameter(char *const *argv, const char *name)
 	return false;
 }
 
-/* Fill in what the client said at MAIL. */
-static void take_sender(struct session *s, char *const *argv,
+enum session_answer session_mail(struct session *s, char *const *argv,
     const struct session_macros *m)
 {
 	const char *user = macro(m, "{auth_authen}");
 	struct message *msg = &s->msg;
-
-	addr_split(argv[0] ? argv[0] : "", msg->from, sizeof(msg->from),
-	    msg->from_domain);
-	if (!user && macro(m, "{auth_type}"))
-		user = "-";
-	keep(&msg->auth_user, user);
-	msg->facts.from = msg->from;
-	msg->facts.from_domain = *msg->from_domain ? msg->from_domain : NULL;
-	msg->facts.auth_user = msg->auth_user;
-	msg->facts.requiretls = has_parameter(argv, "REQUIRETLS");
-}
-
-static void take_queue_id(struct session *s, const struct session_macros *m)
-{
-	const char *id = macro(m, "i");
-
-	if (id)
-		snprintf(s->msg.queue_id, sizeof(s->msg.queue_id), "%s", id);
-}
-
-/* Set promise.waited_out for a domain whose first lookup does not end. */
-static void note_waiting(struct session *s, const char *domain,
-    struct promise *promise)
-{
-	int64_t since;
-
-	if (promise->known || !domain)
-		return;
-	since = learner_waiting_since(services_learner(s->services), domain,
-	    clock_wall());
-	promise->waited_out = since > WAIT_LIMIT;
-}
-
-static void gather_from(struct session *s)
-{
-	struct message *msg = &s->msg;
-	struct gathered g;
-
-	if (!msg->conf->needs_from_policy || !msg->facts.from_domain ||
-	    !verdict_promises_apply(&s->facts, &msg->facts))
-		return;
-	gather_sender(msg->conf, services_cache(s->services),
-	    msg->facts.from_domain, clock_wall(), &g);
-	note_waiting(s, msg->facts.from_domain, &g.promise);
-	msg->facts.from_promise = g.promise;
-}
-
-enum session_answer session_mail(struct session *s, char *const *argv,
-    const struct session_macros *m)
-{
-	struct message *msg = &s->msg;
+	struct judge_sender sender = {
+		.path = argv[0] ? argv[0] : "",
+		.auth_user = user || !macro(m, "{auth_type}") ? user : "-",
+		.requiretls = has_parameter(argv, "REQUIRETLS"),
+	};
 
 	message_reset(msg);
-	msg->conf = services_conf(s->services);
-	msg->open = true;
 	keep_mta_name(s, macro(m, "j"));
 	latch_tls(s, m);
-	take_sender(s, argv, m);
-	take_queue_id(s, m);
-	judge_session(s, msg->conf);
-	gather_from(s);
-	msg->strip = !msg->conf->observe && !s->facts.relay &&
+	s->facts.non_smtp = is_non_smtp(s);
+	s->facts.tls.state = tls_seen(s);
+	judge_begin(&msg->judge, s->services, &s->facts, &sender);
+	judge_set_queue_id(&msg->judge, macro(m, "i"));
+	msg->strip = !msg->judge.conf->observe && !s->facts.relay &&
 	    !s->facts.client_exempt && !s->facts.non_smtp &&
-	    msg->conf->authentication_results != AR_NONE;
+	    msg->judge.conf->authentication_results != AR_NONE;
 	return SESSION_CONTINUE;
-}
-
-/* The names our MX hosts have: configured, or what the MTA calls itself. */
-static const struct strv *mx_names(struct session *s, struct strv *one)
-{
-	if (s->msg.conf->mx_names.n)
-		return &s->msg.conf->mx_names;
-	*one = (struct strv){ .v = &s->mta_name, .n = s->mta_name ? 1 : 0 };
-	return one;
-}
-
-/* Find out what the recipient's domain has promised, and ask for what is
- * not known. A hosted domain is looked at in any case, for the sake of its
- * TLSRPT mailboxes. */
-static void gather_to(struct session *s, struct rcpt_facts *rcpt)
-{
-	struct message *msg = &s->msg;
-	struct strv one;
-	struct gathered g;
-
-	if (!rcpt->to_domain || s->facts.client_exempt || s->facts.non_smtp)
-		return;
-	if (!conf_hosted(msg->conf, rcpt->to_domain) &&
-	    !(msg->conf->needs_to_policy &&
-	    verdict_promises_apply(&s->facts, &msg->facts)))
-		return;
-	gather_rcpt(msg->conf, services_cache(s->services), rcpt->to_domain,
-	    rcpt->to, mx_names(s, &one), clock_wall(), &g);
-	if (g.learn)
-		learner_want(services_learner(s->services), rcpt->to_domain,
-		    g.hosted ? ASK_HOSTED : ASK_RECIPIENT);
-	note_waiting(s, rcpt->to_domain, &g.promise);
-	rcpt->ours = g.ours;
-	rcpt->is_tlsrpt = g.is_tlsrpt;
-	rcpt->to_promise = g.promise;
-}
-
-/* Write one audit line; to is NULL for the line of the whole message. */
-static void audit(struct session *s, const struct rcpt_facts *rcpt,
-    const struct verdict *v)
-{
-	struct message *msg = &s->msg;
-	struct audit a = {
-		.queue_id = *msg->queue_id ? msg->queue_id : NULL,
-		.session = &s->facts,
-		.message = &msg->facts,
-		.verdict = v,
-		.source = "milter",
-	};
-	struct buf line;
-
-	if (rcpt) {
-		a.to = rcpt->to;
-		a.to_domain = rcpt->to_domain;
-		a.to_promise = rcpt->to_promise;
-	} else {
-		a.recipients = msg->accepted;
-		a.to_domain = v->policy_domain;
-		a.to_promise = msg->worst.promise;
-		a.forged = (unsigned)msg->deletes_n;
-	}
-	buf_init(&line, 2000);
-	audit_format(&line, &a);
-	log_line(LOG_INFO, NULL, "%s", buf_str(&line));
-	buf_clear(&line);
-}
-
-/* Remember the most severe verdict among accepted recipients. The verdict
- * borrows policy_domain from the recipient: keep only what outlives it. */
-static void note_accepted(struct session *s, const struct rcpt_facts *rcpt,
-    const struct verdict *v)
-{
-	struct outcome *worst = &s->msg.worst;
-
-	s->msg.accepted++;
-	if (worst->set && (v->action < worst->verdict.action ||
-	    (v->action == worst->verdict.action &&
-	    v->would <= worst->verdict.would)))
-		return;
-	worst->verdict = *v;
-	worst->verdict.policy_domain = NULL;
-	worst->promise = rcpt->to_promise;
-	worst->set = true;
-}
-
-static void count_verdict(struct session *s, const struct verdict *v)
-{
-	struct counters *c = services_counters(s->services);
-
-	counter_add(&c->recipients[v->action], 1);
-	counter_add(&c->would[v->would], 1);
 }
 
 enum session_answer session_rcpt(struct session *s, char *const *argv,
     const struct session_macros *m, struct reply *reply_r)
 {
-	struct message *msg = &s->msg;
-	char to[ADDRESS_SIZE], domain[MTASTS_DOMAIN_SIZE];
-	struct rcpt_facts rcpt = { .to = to };
+	struct judge *j = &s->msg.judge;
 	struct verdict v;
 
-	if (!msg->open)
+	if (!judge_is_open(j))
 		return SESSION_TROUBLE;
-	take_queue_id(s, m);
-	addr_split(argv[0] ? argv[0] : "", to, sizeof(to), domain);
-	rcpt.to_domain = *domain ? domain : NULL;
-	gather_to(s, &rcpt);
-	verdict_decide(&msg->conf->rules, &s->facts, &msg->facts, &rcpt,
-	    services_fuse_blown(s->services, fuse_key(s)), NULL, NULL, &v);
-	count_verdict(s, &v);
-	if (v.action < ACTION_DEFER) {
-		if (msg->conf->log == LOG_RECIPIENTS)
-			audit(s, &rcpt, &v);
-		note_accepted(s, &rcpt, &v);
+	judge_set_queue_id(j, macro(m, "i"));
+	judge_rcpt(j, argv[0] ? argv[0] : "", s->mta_name, &v, reply_r);
+	if (v.action < ACTION_DEFER)
 		return SESSION_CONTINUE;
-	}
-	audit(s, &rcpt, &v);
-	reply_build(&v, msg->conf->help_url, reply_r);
 	return v.action == ACTION_REJECT ? SESSION_REJECT : SESSION_DEFER;
 }
 
 void session_data(struct session *s, const struct session_macros *m)
 {
-	take_queue_id(s, m);
+	if (judge_is_open(&s->msg.judge))
+		judge_set_queue_id(&s->msg.judge, macro(m, "i"));
 }
 
 const char *session_field_name(enum session_field f)
@@ -504,21 +305,52 @@ static void note_delete(struct message *msg, enum session_field field)
 	};
 }
 
-void session_header(struct session *s, const char *name, const char *value)
+/* RT-06: the only value is "No". It comes after the verdicts, so that it can
+ * only be logged; and it binds nobody who receives mail (RT-10). */
+static void note_tls_required(struct message *msg, const char *value)
 {
-	struct message *msg = &s->msg;
+	value += strspn(value, " \t\r\n");
+	if (msg->tls_required_n++ == 0)
+		msg->tls_required_no = str_ieq_n(value, "no", 2) &&
+		    !value[2 + strspn(value + 2, " \t\r\n")];
+}
 
-	if (!msg->open || !msg->strip)
-		return;
+/* RT-04, RT-06: beside the MAIL parameter, more than once, or with another
+ * value the field means nothing. */
+static const char *tls_required_of(const struct message *msg)
+{
+	if (!msg->tls_required_n)
+		return NULL;
+	return msg->tls_required_n == 1 && msg->tls_required_no &&
+	    !msg->judge.facts.requiretls ? "no" : "ignored";
+}
+
+/* Note a field that must go because it was forged. */
+static void note_forged(struct message *msg, const char *name,
+    const char *value)
+{
+	const struct conf *conf = msg->judge.conf;
+
 	if (ar_is_tag_field(name)) {
 		msg->seen[FIELD_TAG]++;
 		note_delete(msg, FIELD_TAG);
 	} else if (ar_is_ar_field(name)) {
 		msg->seen[FIELD_AR]++;
-		if (ar_is_forged(value, msg->conf->authserv_id,
-		    msg->conf->strip_ar))
+		if (ar_is_forged(value, conf->authserv_id, conf->strip_ar))
 			note_delete(msg, FIELD_AR);
 	}
+}
+
+void session_header(struct session *s, const char *name, const char *value)
+{
+	struct message *msg = &s->msg;
+
+	if (!judge_is_open(&msg->judge))
+		return;
+	if (str_ieq(name, "TLS-Required"))
+		note_tls_required(msg, value);
+	else if (msg->strip)
+		note_forged(msg, name, value);
 }
 
 /* Highest index first, since deleting moves the later ones (AR-10). */
@@ -537,7 +369,8 @@ static void write_fields(struct session *s, const struct verdict *v,
     struct session_edits *edits)
 {
 	struct message *msg = &s->msg;
-	enum conf_ar want = msg->conf->authentication_results;
+	const struct conf *conf = msg->judge.conf;
+	enum conf_ar want = conf->authentication_results;
 	bool tagged = v->action == ACTION_TAG;
 
 	if (want == AR_NONE && !tagged)
@@ -548,9 +381,9 @@ static void write_fields(struct session *s, const struct verdict *v,
 	}
 	if (want == AR_NONE || (want == AR_TAGGED && !tagged))
 		return;
-	if (!tagged && (!msg->strip || msg->facts.auth_user))
+	if (!tagged && (!msg->strip || msg->judge.facts.auth_user))
 		return;
-	ar_format(&msg->ar, msg->conf->authserv_id, &s->facts.tls, v);
+	ar_format(&msg->ar, conf->authserv_id, &s->facts.tls, v);
 	edits->ar = buf_str(&msg->ar);
 }
 
@@ -563,41 +396,18 @@ static bool can_edit(const struct session *s, const struct session_edits *e)
 	    !s->msg.too_many && !s->msg.ar.failed && !s->msg.tag.failed;
 }
 
-static void count_message(struct session *s, const struct session_edits *e)
+/* Say what must be done, but cannot. */
+static enum session_answer refuse_to_edit(struct session *s,
+    struct reply *reply_r)
 {
-	struct counters *c = services_counters(s->services);
+	const char *id = s->msg.judge.queue_id;
 
-	counter_add(&c->messages, 1);
-	counter_add(&c->by_tls[s->facts.tls.state], 1);
-	counter_add(&c->forged, e->deletes_n);
-	if (e->tag)
-		counter_add(&c->tagged, 1);
-	if (e->quarantine)
-		counter_add(&c->held, 1);
-}
-
-/* Senders are learnt only after an accepted message, so that spam that is
- * refused anyway costs no lookup (design §7). */
-static void learn_sender(struct session *s)
-{
-	struct message *msg = &s->msg;
-	struct gathered g;
-
-	if (!msg->conf->needs_from_policy || !msg->facts.from_domain ||
-	    !verdict_promises_apply(&s->facts, &msg->facts))
-		return;
-	gather_sender(msg->conf, services_cache(s->services),
-	    msg->facts.from_domain, clock_wall(), &g);
-	if (g.learn)
-		learner_want(services_learner(s->services),
-		    msg->facts.from_domain, ASK_SENDER);
-}
-
-static bool wants_message_line(const struct session *s,
-    const struct verdict *v)
-{
-	return s->msg.conf->log != LOG_ACTIONS || v->would > ACTION_ACCEPT ||
-	    s->msg.deletes_n;
+	log_err(NULL, "%s: the MTA does not let us edit this message as the "
+	    "configuration asks, deferring it", *id ? id : "NOQUEUE");
+	counter_add(&services_counters(s->services)->trouble, 1);
+	*reply_r = (struct reply){ "451", "4.3.0",
+		"Message cannot be processed now" };
+	return SESSION_DEFER;
 }
 
 enum session_answer session_eom(struct session *s,
@@ -605,12 +415,12 @@ enum session_answer session_eom(struct session *s,
     struct session_edits *edits_r)
 {
 	struct message *msg = &s->msg;
-	const struct verdict *v = &msg->worst.verdict;
+	const struct verdict *v = &msg->judge.worst.verdict;
 
 	*edits_r = (struct session_edits){ 0 };
-	if (!msg->open)
+	if (!judge_is_open(&msg->judge))
 		return SESSION_CONTINUE;
-	take_queue_id(s, m);
+	judge_set_queue_id(&msg->judge, macro(m, "i"));
 	reverse_deletes(msg);
 	edits_r->deletes = msg->deletes;
 	edits_r->deletes_n = msg->deletes_n;
@@ -619,20 +429,15 @@ enum session_answer session_eom(struct session *s,
 		edits_r->quarantine = buf_str(&msg->reason);
 	}
 	write_fields(s, v, edits_r);
-	if (!can_edit(s, edits_r)) {
-		log_err(NULL, "%s: the MTA does not let us edit this message "
-		    "as the configuration asks, deferring it",
-		    *msg->queue_id ? msg->queue_id : "NOQUEUE");
-		counter_add(&services_counters(s->services)->trouble, 1);
-		*reply_r = (struct reply){ "451", "4.3.0",
-			"Message cannot be processed now" };
-		return SESSION_DEFER;
-	}
-	count_message(s, edits_r);
-	if (wants_message_line(s, v))
-		audit(s, NULL, v);
-	learn_sender(s);
-	msg->open = false;
+	if (!can_edit(s, edits_r))
+		return refuse_to_edit(s, reply_r);
+	judge_accepted(&msg->judge, &(struct judge_end_of_message){
+		.forged = edits_r->deletes_n,
+		.tagged = edits_r->tag,
+		.held = edits_r->quarantine,
+		.tls_required = tls_required_of(msg),
+	});
+	judge_end(&msg->judge);
 	return SESSION_CONTINUE;
 }
 

@@ -37,6 +37,8 @@ bool requirement_parse(const char *name, enum requirement *r);
 
 enum on_unknown { UNKNOWN_ACCEPT, UNKNOWN_DEFER };
 
+struct rule_counts;
+
 /* A reply a rule states itself: `reply = "530 5.7.0 text"`. */
 struct reply_template {
 	char code[4];		/* "" : the built-in reply */
@@ -69,6 +71,9 @@ struct rule {
 	enum action action;
 	enum on_unknown unknown;
 	struct reply_template reply;
+	/* Where it is counted (audit/rulecounts); NULL: nowhere. Not owned,
+	 * and set before the rule is used by several threads. */
+	struct rule_counts *counts;
 };
 
 /* A rule that matches everything, requires tls and observes; NULL when out

@@ -7,6 +7,7 @@
 #include "tool/tool.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "tool/access.h"
 #include "tool/out.h"
@@ -74,6 +75,40 @@ static void show_value(const char *name, const json_t *value, unsigned depth)
 
 static void show_object(const json_t *object, unsigned depth);
 
+static long long number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* One line for each rule: how often it applied (to recipients), what it
+ * did, and what observe mode, a relay or the fuse kept it from doing. */
+static void show_rule(const json_t *rule)
+{
+	const char *action = json_string_value(json_object_get(rule,
+	    "action"));
+	const char *name = json_string_value(json_object_get(rule, "name"));
+	long long did, would;
+
+	if (!action || !name)
+		return;
+	did = number_of(json_object_get(rule, "decided"), action);
+	would = number_of(json_object_get(rule, "would"), action);
+	out_line("  %-24.24s %-10s %7lld %7lld %7lld %8lld %10lld", name,
+	    action, number_of(rule, "matched"), number_of(rule, "unmet"),
+	    number_of(rule, "unknown"), did, would > did ? would - did : 0);
+}
+
+static void show_rules(const json_t *rules)
+{
+	const json_t *rule;
+	size_t i;
+
+	out_line("%-26s %-10s %7s %7s %7s %8s %10s", "rules", "action",
+	    "matched", "unmet", "unknown", "applied", "would have");
+	json_array_foreach(rules, i, rule)
+		show_rule(rule);
+}
+
 static void show_member(const char *name, const json_t *value,
     unsigned depth)
 {
@@ -87,6 +122,10 @@ static void show_member(const char *name, const json_t *value,
 	}
 	if (!json_is_array(value)) {
 		show_value(name, value, depth);
+		return;
+	}
+	if (strcmp(name, "rules") == 0) {
+		show_rules(value);
 		return;
 	}
 	json_array_foreach(value, i, item) {
