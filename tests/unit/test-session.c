@@ -461,6 +461,54 @@ static void forged_fields_are_deleted_from_the_last(void)
 	quit(&mta);
 }
 
+/* The field comes after the verdicts: whatever it says changes nothing. */
+static void tls_required_is_only_logged(void)
+{
+	static const struct {
+		const char *label, *parameter;
+		const char *values[2];
+		const char *want;	/* NULL: nothing is logged */
+	} cases[] = {
+		{ "none", NULL, { NULL, NULL }, NULL },
+		{ "RT-06 No", NULL, { "No", NULL }, "tls_required=no" },
+		{ "RT-06 any case", NULL, { " nO ", NULL },
+		    "tls_required=no" },
+		{ "RT-06 folded", NULL, { "\n\tNO", NULL },
+		    "tls_required=no" },
+		{ "RT-06 twice", NULL, { "No", "No" },
+		    "tls_required=ignored" },
+		{ "RT-06 yes", NULL, { "Yes", NULL },
+		    "tls_required=ignored" },
+		{ "RT-06 more than No", NULL, { "No way", NULL },
+		    "tls_required=ignored" },
+		{ "RT-06 less than No", NULL, { "n", NULL },
+		    "tls_required=ignored" },
+		{ "RT-06 empty", NULL, { "", NULL }, "tls_required=ignored" },
+		{ "RT-04 beside REQUIRETLS", "REQUIRETLS", { "No", NULL },
+		    "requiretls=yes tls_required=ignored" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mta mta;
+
+		load("mode = enforce\n"
+		    "rule \"r\" { require = tls  action = tag }");
+		connect_from(&mta, "192.0.2.1", 4711, true);
+		mail(&mta, "<a@client.example>", cases[i].parameter);
+		rcpt(&mta, "<b@ours.example>");
+		for (size_t k = 0; k < 2 && cases[i].values[k]; k++)
+			session_header(mta.session, "tls-required",
+			    cases[i].values[k]);
+		CHECK_CASE(cases[i].label, eom(&mta) == SESSION_CONTINUE);
+		CHECK_CASE(cases[i].label, mta.edits.tag);
+		CHECK_CASE(cases[i].label, mta.edits.deletes_n == 0);
+		CHECK_CASE(cases[i].label, cases[i].want ?
+		    strstr(buf_str(&fake.log), cases[i].want) != NULL :
+		    !strstr(buf_str(&fake.log), "tls_required"));
+		quit(&mta);
+	}
+}
+
 static void more_forgeries_than_we_can_hold_defer(void)
 {
 	struct mta mta;
@@ -662,6 +710,8 @@ static const struct unit_test tests[] = {
 	    events_may_be_missing_or_doubled },
 	{ "unverified certificates do not count (PF-MI-16)",
 	    unverified_certificates_do_not_count },
+	{ "TLS-Required is only logged (RT-10)",
+	    tls_required_is_only_logged },
 	{ "forged fields are deleted from the last (AR-10)",
 	    forged_fields_are_deleted_from_the_last },
 	{ "more forgeries than we can hold defer",
