@@ -23,7 +23,7 @@
 #define LOCK_BYTES (READERS_MAX * 64 + 4096)
 #define POOL 128		/* power of two */
 #define POOL_SHIFT 25		/* 32 - log2(POOL) */
-#define KEY_MAX 511		/* LMDB's own limit */
+#define KEY_MAX (STORE_KEY_SIZE - 1)	/* LMDB's own limit */
 #define WALK_RENEW 256
 #define FREE_DBI 0		/* LMDB's list of free pages */
 
@@ -440,6 +440,42 @@ enum store_error store_delete(struct store *s, const char *key)
 	return write_result(s, mdb_del(s->write, s->dbi, &k, NULL));
 }
 
+enum store_error store_write_empty(struct store *s)
+{
+	assert(s->write);
+	if (s->write_error)
+		return s->write_error;
+	return write_result(s, mdb_drop(s->write, s->dbi, 0));
+}
+
+enum store_error store_write_seek(struct store *s, const char *from,
+    char *key_r, struct store_value *value_r)
+{
+	MDB_cursor *c;
+	MDB_val k, v;
+	int rc;
+
+	assert(s->write);
+	if (s->write_error)
+		return s->write_error;
+	if (!key_set(&k, from))
+		return STORE_ARGUMENT;
+	rc = mdb_cursor_open(s->write, s->dbi, &c);
+	if (rc)
+		return write_result(s, rc);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	if (rc == 0 && k.mv_size > KEY_MAX)
+		rc = MDB_CORRUPTED;
+	if (rc == 0) {
+		memcpy(key_r, k.mv_data, k.mv_size);
+		key_r[k.mv_size] = '\0';
+		value_r->data = v.mv_data;
+		value_r->len = v.mv_size;
+	}
+	mdb_cursor_close(c);
+	return write_result(s, rc);
+}
+
 enum store_error store_commit(struct store *s)
 {
 	MDB_txn *txn = s->write;
@@ -506,6 +542,15 @@ void store_write_usage(struct store *s, uint64_t *used_r, uint64_t *size_r)
 	assert(s->write);
 	*used_r = s->write_error ? 0 : used_bytes(s->write, s->dbi, NULL);
 	*size_r = map_size(s);
+}
+
+uint64_t store_write_entries(struct store *s)
+{
+	MDB_stat st;
+
+	assert(s->write);
+	return s->write_error || mdb_stat(s->write, s->dbi, &st) ? 0 :
+	    st.ms_entries;
 }
 
 void store_stat(struct store *s, struct store_stat *stat_r)

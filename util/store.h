@@ -93,9 +93,18 @@ enum store_error store_commit(struct store *s);
 void store_abort(struct store *s);
 enum store_error store_sync_now(struct store *s);
 
+/* The first entry whose key is >= from; key_r has STORE_KEY_SIZE bytes. */
+#define STORE_KEY_SIZE 512
+enum store_error store_write_seek(struct store *s, const char *from,
+    char *key_r, struct store_value *value_r);
+
+/* Delete every entry. */
+enum store_error store_write_empty(struct store *s);
+
 /* Bytes in use by the write under way, uncommitted changes included, and
- * the size of the map. */
+ * the size of the map; and the number of entries. */
 void store_write_usage(struct store *s, uint64_t *used_r, uint64_t *size_r);
+uint64_t store_write_entries(struct store *s);
 
 /* Remove slots of readers that died; call once a minute (design §2). */
 void store_check_readers(struct store *s);

@@ -668,6 +668,62 @@ static void a_check_that_cannot_begin_says_why(void)
 	end();
 }
 
+static void check_seek(struct store *s, const char *from, const char *want)
+{
+	char key[STORE_KEY_SIZE] = "";
+	struct store_value v;
+	enum store_error e = store_write_seek(s, from, key, &v);
+
+	CHECK_CASE(from, e == (want ? STORE_OK : STORE_NOT_FOUND));
+	CHECK_CASE_STR(from, key, want ? want : "");
+}
+
+static void a_write_finds_the_next_key(void)
+{
+	char key[STORE_KEY_SIZE];
+	struct store_value v;
+	struct store *s;
+
+	begin();
+	s = open_rw(MIB);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(put_one(s, "b", "1"), STORE_OK);
+	CU_ASSERT_EQUAL(store_write_begin(s), STORE_OK);
+	CU_ASSERT_EQUAL(store_put(s, "d", "2", 1), STORE_OK);
+	CU_ASSERT_EQUAL(store_write_entries(s), 2);
+	check_seek(s, "a", "b");
+	check_seek(s, "b", "b");
+	check_seek(s, "b ", "d");
+	check_seek(s, "e", NULL);
+	CU_ASSERT_EQUAL(store_write_seek(s, "", key, &v), STORE_ARGUMENT);
+	CU_ASSERT_EQUAL(store_delete(s, "b"), STORE_OK);
+	check_seek(s, "a", "d");
+	CU_ASSERT_EQUAL(store_commit(s), STORE_OK);
+	store_close(s);
+	end();
+}
+
+static void a_write_empties_all(void)
+{
+	struct store *s;
+
+	begin();
+	s = open_rw(MIB);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_EQUAL(put_one(s, "a", "1"), STORE_OK);
+	CU_ASSERT_EQUAL(store_write_begin(s), STORE_OK);
+	CU_ASSERT_EQUAL(store_put(s, "b", "2", 1), STORE_OK);
+	CU_ASSERT_EQUAL(store_write_empty(s), STORE_OK);
+	check_seek(s, "a", NULL);
+	CU_ASSERT(holds(s, "a", "1"));
+	CU_ASSERT_EQUAL(store_put(s, "c", "3", 1), STORE_OK);
+	CU_ASSERT_EQUAL(store_commit(s), STORE_OK);
+	CU_ASSERT(holds(s, "a", NULL) && holds(s, "b", NULL));
+	CU_ASSERT(holds(s, "c", "3"));
+	store_close(s);
+	end();
+}
+
 static const struct unit_test tests[] = {
 	{ "values come back after reopening", values_come_back_after_reopening },
 	{ "keys are checked", keys_are_checked },
@@ -692,6 +748,8 @@ static const struct unit_test tests[] = {
 	    a_dead_reader_pins_nothing_for_long },
 	{ "a check that cannot begin says why",
 	    a_check_that_cannot_begin_says_why },
+	{ "a write finds the next key", a_write_finds_the_next_key },
+	{ "a write empties all", a_write_empties_all },
 	{ "every error has a text", every_error_has_a_text },
 };
 
