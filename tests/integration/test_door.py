@@ -452,3 +452,44 @@ def test_a_wrong_configuration_starts_nothing(daemon, text, line, word):
             r"%s:\d+: " % re.escape(one.file), errors[0]), done.stderr
         if "require = tls\n" not in text:
             assert "%s:%d: " % (one.file, line) in errors[0], done.stderr
+
+
+# ---- what is counted, and what is only logged ---------------------------
+
+def test_tls_required_no_is_logged_and_excuses_nobody(mx):
+    """RT-05, RT-10: the receiver decides what it takes in plaintext."""
+    daemon, _ = mx(REJECT)
+    text = "Subject: x\nTLS-Required: No\n\nx\n"
+    _, (rcpt,), _ = send("a@client.example", "b@" + OURS, message=text)
+    assert code(rcpt) == REFUSED
+    _, _, end = send("a@client.example", "b@" + OURS, tls=True, message=text)
+    assert end.code == 250
+    assert wait_line(daemon, action="accept")["tls_required"] == "no"
+
+
+def test_status_tells_what_each_rule_would_have_done(mx):
+    """Before enforcing, an admin looks at the counts of observe mode."""
+    config = REJECT.replace("mode = enforce", "mode = observe") + """
+rule "from bank" { from = "bank.example"  require = tls  action = tag }
+"""
+    daemon, _ = mx(config)
+    for sender in ("a@client.example", "b@bank.example"):
+        assert send(sender, "b@" + OURS)[1][0].code == 250
+    assert send("a@client.example", "b@" + OURS, tls=True)[1][0].code == 250
+
+    def rules():
+        return daemon.tool("status", "--json").json["rules"]
+
+    ours, bank = rules()
+    assert (ours["name"], ours["matched"], ours["unmet"]) == \
+        ("our promise", 3, 2)
+    assert (ours["would"]["reject"], ours["decided"]["observe"],
+            ours["decided"]["reject"]) == (2, 2, 0)
+    assert (bank["matched"], bank["unmet"], bank["would"]["tag"]) == (1, 1, 0)
+    daemon.reload(config.replace("mode = observe", "mode = enforce"))
+    assert code(send("a@client.example", "b@" + OURS)[1][0]) == REFUSED
+    ours = rules()[0]
+    assert (ours["would"]["reject"], ours["decided"]["reject"]) == (3, 1)
+    text = daemon.tool("status").out
+    row = re.search(r"^ *our promise +reject +4 +3 +0 +1 +2$", text, re.M)
+    assert row, text
