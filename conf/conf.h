@@ -37,6 +37,17 @@ struct conf_listener {		/* `listener "name" { … }` */
 	bool tls_unknown;
 };
 
+struct partners;
+
+struct conf_list {		/* `list "name" { … }` */
+	char *name;
+	char *file;		/* NULL: it comes from a URL */
+	char *url;		/* as written; NULL: it comes from a file */
+	int64_t refresh;	/* seconds */
+	struct partners *partners;	/* of the file; NULL: of a URL, and
+					 * milter/lists.h knows it */
+};
+
 struct conf {
 	atomic_uint refs;
 	char *file;		/* where it came from; for messages */
@@ -79,6 +90,8 @@ struct conf {
 	struct ruleset rules;	/* exemptions inside */
 	struct conf_listener *listeners;
 	size_t listeners_n;
+	struct conf_list *lists;	/* rule->list_index counts these */
+	size_t lists_n;		/* at most LISTS_MAX */
 	bool sandbox;
 	uint16_t https_port;	/* 443 but in test worlds */
 
