@@ -20,9 +20,9 @@
 	(SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
 
 /*
- * No replies are wanted where nothing is decided, and no body. DATA is kept,
- * and so is its callback: without it libmilter asks for SMFIP_NODATA, which
- * costs 43 ms a message over TCP (design §6.10).
+ * No replies are wanted where nothing is decided, and no body. DATA is kept:
+ * there the queue id is known at last, and SMFIP_NODATA costs 43 ms a message
+ * over TCP (design §6.10).
  */
 #define WANTED_STEPS \
 	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_HDR | SMFIP_NOEOH | \
