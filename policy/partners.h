@@ -60,6 +60,26 @@ struct partner {
 struct partners *partners_read(const char *name, const char *text,
     size_t len, struct buf *err);
 
+/* What is wrong, or unwise, in a list. */
+enum partners_severity { PARTNERS_WARNING, PARTNERS_ERROR };
+
+struct partners_finding {
+	enum partners_severity severity;
+	unsigned line, column;	/* from 1; column in characters; 0: the whole
+				 * list is meant */
+	const char *path;	/* `domains."bank.example".mx[2]`; "" : none */
+	const char *text;	/* a sentence; both live until return */
+};
+
+/* Called for each finding, in no order; false ends the search. */
+typedef bool partners_finding_fn(void *arg,
+    const struct partners_finding *f);
+
+/* Look for every mistake in a list, and for what is unwise at the time now.
+ * The list if it has no error, else NULL. */
+struct partners *partners_lint(const char *text, size_t len, int64_t now,
+    partners_finding_fn *fn, void *arg);
+
 /* The blob. */
 const void *partners_data(const struct partners *p, size_t *len_r);
 

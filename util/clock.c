@@ -98,3 +98,89 @@ bool clock_parse_time(const char *s, int64_t *wall_r)
 	*wall_r = timegm(&tm);
 	return true;
 }
+
+/* Take n digits off *s, at most max; -1 when they are not there. */
+static int take_digits(const char **s, int n, int max)
+{
+	int value = 0;
+
+	for (; n > 0; n--, (*s)++) {
+		if (!str_is_digit(**s))
+			return -1;
+		value = value * 10 + (**s - '0');
+	}
+	return value <= max ? value : -1;
+}
+
+/* Fill a struct tm from fields of digits, each followed by a character of
+ * the form; *s moves past them. */
+static bool take_date_time(const char **s, struct tm *tm_r)
+{
+	static const struct {
+		int digits, max;
+		const char *then;	/* any of these, or "": anything */
+	} form[] = {
+		{ 4, 9999, "-" }, { 2, 12, "-" }, { 2, 31, "Tt" },
+		{ 2, 23, ":" }, { 2, 59, ":" }, { 2, 60, "" },
+	};
+	int v[sizeof(form) / sizeof(form[0])];
+
+	for (size_t i = 0; i < sizeof(form) / sizeof(form[0]); i++) {
+		v[i] = take_digits(s, form[i].digits, form[i].max);
+		if (v[i] < 0)
+			return false;
+		if (*form[i].then && (!**s || !strchr(form[i].then, *(*s)++)))
+			return false;
+	}
+	*tm_r = (struct tm){ .tm_year = v[0] - 1900, .tm_mon = v[1] - 1,
+		.tm_mday = v[2], .tm_hour = v[3], .tm_min = v[4],
+		.tm_sec = v[5] };
+	return v[1] > 0 && v[2] > 0;
+}
+
+/* Take "Z" or "+01:00"; seconds east of UTC. */
+static bool take_offset(const char **s, int64_t *seconds_r)
+{
+	int sign = **s == '-' ? -1 : 1, hours, minutes;
+
+	if (**s == 'Z' || **s == 'z') {
+		(*s)++;
+		*seconds_r = 0;
+		return true;
+	}
+	if (**s != '+' && **s != '-')
+		return false;
+	(*s)++;
+	hours = take_digits(s, 2, 23);
+	if (hours < 0 || *(*s)++ != ':')
+		return false;
+	minutes = take_digits(s, 2, 59);
+	*seconds_r = sign * (hours * 3600 + minutes * 60);
+	return minutes >= 0;
+}
+
+bool clock_parse_rfc3339(const char *s, int64_t *wall_r)
+{
+	struct tm tm, same;
+	int64_t offset;
+	time_t t;
+
+	if (!take_date_time(&s, &tm))
+		return false;
+	if (*s == '.') {
+		if (!str_is_digit(*++s))
+			return false;
+		while (str_is_digit(*s))
+			s++;
+	}
+	if (!take_offset(&s, &offset) || *s)
+		return false;
+	same = tm;
+	same.tm_sec = 0;
+	t = timegm(&same);
+	/* The 30th of February would become the 2nd of March. */
+	if (same.tm_mon != tm.tm_mon)
+		return false;
+	*wall_r = t + tm.tm_sec - offset;
+	return true;
+}

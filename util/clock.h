@@ -31,4 +31,8 @@ void clock_add_time(struct buf *b, int64_t wall);
 /* Parse that form again; only UTC ("Z") is accepted. */
 bool clock_parse_time(const char *s, int64_t *wall_r);
 
+/* Parse any time of RFC 3339 §5.6, with a fraction, which is dropped, and
+ * an offset: "2026-11-21T21:44:02.5+01:00". */
+bool clock_parse_rfc3339(const char *s, int64_t *wall_r);
+
 #endif
