@@ -77,7 +77,7 @@ static void load_lines(struct loader *l, const struct option *o,
 	}
 }
 
-static const char *list_text(struct loader *l, const char *path,
+const char *load_bundled(struct loader *l, const char *path,
     unsigned line, size_t *len_r)
 {
 	const char *text;
@@ -101,7 +101,7 @@ static void load_file(struct loader *l, const struct option *o,
 {
 	const char *path = v->text + strlen(FILE_PREFIX);
 	size_t len;
-	const char *text = list_text(l, path, v->line, &len);
+	const char *text = load_bundled(l, path, v->line, &len);
 	char *copy;
 
 	if (!text)
@@ -332,6 +332,7 @@ bool conf_compile(struct loader *l, struct conf_text *t)
 	check_sockets(l, t);
 	sort_hosted(l, t);
 	load_listeners(l, t);
+	load_lists(l, t);
 	load_rules(l, t);
 	if (l->errors == 0)
 		load_advice(l, t);

@@ -72,8 +72,12 @@ void load_error(struct loader *l, unsigned line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void load_error_in(struct loader *l, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* A message that says itself where: "FILE:LINE:COLUMN: …". */
+void load_error_text(struct loader *l, const char *text);
 void load_warn(struct loader *l, unsigned line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+void load_warn_in(struct loader *l, const char *file, unsigned line,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Parse a configuration file's text and append its groups to t. */
 bool conf_parse(struct loader *l, const char *text, size_t len,
@@ -85,12 +89,26 @@ bool conf_compile(struct loader *l, struct conf_text *t);
 /* Set every option of a group, or its default, in the struct at base. */
 void load_group(struct loader *l, struct conf_group *g, void *base);
 
-/* Compile `rule` and `listener` sections. */
+/* The text of a file that a value in that line names, read into the bundle
+ * if that is allowed; NULL after an error. */
+const char *load_bundled(struct loader *l, const char *path, unsigned line,
+    size_t *len_r);
+
+/* False, after an error, when a section's title is no good name. */
+bool load_check_title(struct loader *l, const struct conf_group *g);
+
+/* Compile `rule`, `listener` and `list` sections; rules come last. */
 void load_rules(struct loader *l, struct conf_text *t);
 void load_listeners(struct loader *l, struct conf_text *t);
+void load_lists(struct loader *l, struct conf_text *t);
+/* Find the list that a rule names. */
+void load_rule_list(struct loader *l, const struct conf_group *g,
+    struct rule *r);
+void conf_lists_clear(struct conf *c);
 
 /* Warn of what is allowed but unwise. */
 void load_advice(struct loader *l, const struct conf_text *t);
+void advise_lists(struct loader *l, const struct conf_text *t);
 
 /*
  * Set one value (one item of a list) in the struct at base, and append its
@@ -105,6 +123,8 @@ bool check_path(const char *s, struct buf *canon, struct buf *err);
 bool check_authserv_id(const char *s, struct buf *canon, struct buf *err);
 bool check_proxy(const char *s, struct buf *canon, struct buf *err);
 bool check_url(const char *s, struct buf *canon, struct buf *err);
+bool check_list_file(const char *s, struct buf *canon, struct buf *err);
+bool check_list_url(const char *s, struct buf *canon, struct buf *err);
 bool check_domain(const char *s, struct buf *canon, struct buf *err);
 bool check_server(const char *s, struct buf *canon, struct buf *err);
 bool check_listener(const char *s, struct buf *canon, struct buf *err);

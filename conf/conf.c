@@ -87,12 +87,28 @@ void load_error_in(struct loader *l, const char *file, unsigned line,
 	va_end(ap);
 }
 
+void load_error_text(struct loader *l, const char *text)
+{
+	l->errors++;
+	add_message(l->messages, true, strdup(text));
+}
+
 void load_warn(struct loader *l, unsigned line, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	message(l, false, l->file, line, fmt, ap);
+	va_end(ap);
+}
+
+void load_warn_in(struct loader *l, const char *file, unsigned line,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	message(l, false, file, line, fmt, ap);
 	va_end(ap);
 }
 
@@ -108,6 +124,7 @@ static void conf_clear_lists(struct conf *c)
 		strv_clear(&c->listeners[i].match);
 	}
 	free(c->listeners);
+	conf_lists_clear(c);
 	for (size_t i = 0; i < c->rules.n; i++)
 		rule_free(c->rules.rules[i]);
 	free(c->rules.rules);

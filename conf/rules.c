@@ -17,7 +17,7 @@ static bool given(const struct conf_group *g, const char *name)
 }
 
 /* A title goes to logs and headers, so it is short and plain. */
-static bool check_title(struct loader *l, const struct conf_group *g)
+bool load_check_title(struct loader *l, const struct conf_group *g)
 {
 	size_t len = strlen(g->title);
 	bool ok = len > 0 && len <= NAME_MAX_LEN;
@@ -101,7 +101,7 @@ static void load_rule(struct loader *l, struct conf_group *g)
 {
 	struct rule *r;
 
-	if (!check_title(l, g))
+	if (!load_check_title(l, g))
 		return;
 	r = rule_new(g->title);
 	if (!r || !add_rule(&l->conf->rules, r)) {
@@ -114,6 +114,7 @@ static void load_rule(struct loader *l, struct conf_group *g)
 	load_group(l, g, r);
 	check_requirement(l, g, r);
 	check_reply(l, g, r);
+	load_rule_list(l, g, r);
 	l->conf->needs_to_policy |= r->to_policy != 0;
 	l->conf->needs_from_policy |= r->from_policy != 0;
 }
@@ -132,7 +133,7 @@ static void load_listener(struct loader *l, struct conf_group *g)
 	struct conf *c = l->conf;
 	struct conf_listener *more, *ls;
 
-	if (!check_title(l, g))
+	if (!load_check_title(l, g))
 		return;
 	more = realloc(c->listeners, (c->listeners_n + 1) * sizeof(*more));
 	if (!more) {
@@ -178,7 +179,7 @@ static void advise_rule(struct loader *l, const struct conf_group *g,
 		    r->unknown == UNKNOWN_DEFER ? "defer" : "accept");
 	if (r->require == REQUIRE_NONE && !last && !r->listeners.n &&
 	    !r->clients && !r->from && !r->to && !r->to_policy &&
-	    !r->from_policy && r->authenticated < 0 && r->requiretls < 0)
+	    !r->from_policy && !r->list && r->authenticated < 0 && r->requiretls < 0)
 		load_warn(l, g->line, "rule \"%s\" has no condition and ends "
 		    "the rules; those behind it are never tried", r->name);
 }
@@ -195,6 +196,7 @@ void load_advice(struct loader *l, const struct conf_text *t)
 			    n + 1 == c->rules.n);
 			n++;
 		}
+	advise_lists(l, t);
 	e = conf_group_find(&t->g[0], option_find("", "strip_ar"));
 	if (c->strip_ar == STRIP_AR_ALL)
 		load_warn(l, e->line, "strip_ar = all also removes what other "

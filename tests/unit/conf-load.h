@@ -20,7 +20,23 @@ static inline void add_lists(struct bundle *b)
 	static const char bad[] = "example.org\n\nnot a domain\n";
 	static const char clients[] = "192.0.2.0/24\r\n192.0.2.7/24\n";
 	static const char senders[] = "example.com\n.example.com\nme@\n<>\n";
+	static const char partners[] =
+	    "{\"schema\":\"tlsmilter/partners-1\",\"author\":\"A\",\n"
+	    "\"timestamp\":\"2026-01-01T00:00:00Z\",\"expires\":"
+	    "\"9999-01-01T00:00:00Z\",\n"
+	    "\"domains\":{\"a.example\":{\"mode\":\"enforce\"}}}";
+	static const char old_list[] =
+	    "{\"version\":\"0.1\",\"timestamp\":1,\"expires\":2,"
+	    "\"policies\":{}}";
+	static const char bad_list[] =
+	    "{\"schema\":\"tlsmilter/partners-1\",\"author\":\"A\",\n"
+	    "\"timestamp\":\"2026-01-01T00:00:00Z\",\"expires\":"
+	    "\"9999-01-01T00:00:00Z\",\n"
+	    "\"domains\":{\"a.example\":{\"mode\":\"must\"}}}";
 
+	bundle_add_text(b, "/partners", partners, strlen(partners));
+	bundle_add_text(b, "/oldlist", old_list, strlen(old_list));
+	bundle_add_text(b, "/badlist", bad_list, strlen(bad_list));
 	bundle_add_text(b, "/domains", domains, strlen(domains));
 	bundle_add_text(b, "/bad", bad, strlen(bad));
 	bundle_add_text(b, "/clients", clients, strlen(clients));

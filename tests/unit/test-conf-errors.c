@@ -159,8 +159,51 @@ static const struct {
 	    F "2: section \"postfix\" is not built yet" },
 	{ "empty section of later", "watch {\n}\n",
 	    F "1: section \"watch\" is not built yet" },
-	{ "titled section of later", "list \"partners\" { refresh = 1d }\n",
-	    F "1: section \"list\" is not built yet" },
+	{ "titled section of later",
+	    "destination \"partner\" { level = secure }\n",
+	    F "1: section \"destination\" is not built yet" },
+	{ "list without a source", "\nlist \"l\" { }\n",
+	    F "2: list \"l\" has neither a file nor a url" },
+	{ "list with two sources", "list \"l\" {\n file = \"/partners\"\n"
+	    " url = \"https://l.example.org/\"\n}\n",
+	    F "3: list \"l\" has both a file and a url" },
+	{ "list twice", "list \"l\" { file = \"/partners\" }\n"
+	    "list \"l\" { file = \"/partners\" }\n",
+	    F "2: found duplicate title 'l'" },
+	{ "refresh of a file", "list \"l\" {\n file = \"/partners\"\n"
+	    " refresh = 1h\n}\n", F "3: refresh is for lists with a url; a "
+	    "file is read again at reload" },
+	{ "refresh too often", "list \"l\" { url = \"https://l.example.org/"
+	    "\" refresh = 1m }\n",
+	    F "1: refresh: \"1m\" is not from 5m to 30d" },
+	{ "list without TLS",
+	    "list \"l\" {\n url = \"http://l.example.org/\"\n}\n",
+	    F "2: url: \"http://l.example.org/\" does not begin with "
+	    "https://" },
+	{ "list from an address", "list \"l\" { url = \"https://192.0.2.1/"
+	    "\" }\n", F "1: url: \"https://192.0.2.1/\" does not name a "
+	    "host such as lists.example.org; an address has no "
+	    "certificate" },
+	{ "list with a password",
+	    "list \"l\" { url = \"https://u:p@l.example.org/\" }\n",
+	    F "1: url: \"https://u:p@l.example.org/\" has a user name, "
+	    "which is not supported" },
+	{ "list with a fragment",
+	    "list \"l\" { url = \"https://l.example.org/#a\" }\n",
+	    F "1: url: \"https://l.example.org/#a\" has a fragment (#), "
+	    "which is never sent" },
+	{ "list with a relative path", "list \"l\" { file = partners }\n",
+	    F "1: file: \"partners\" is not an absolute path" },
+	{ "list with an empty path", "list \"l\" { file = \"\" }\n",
+	    F "1: file: \"\" is not an absolute path" },
+	{ "list that is not there", "list \"l\" {\n file = \"/none\" }\n",
+	    F "2: a file it names was not handed on" },
+	{ "list with a mistake", "list \"l\" { file = \"/badlist\" }\n",
+	    "/badlist:3:32: domains.\"a.example\".mode: must be enforce or "
+	    "testing" },
+	{ "rule with a list nobody defined", "list \"l\" { file = "
+	    "\"/partners\" }\nrule \"r\" {\n list = \"m\"\n require = tls "
+	    "}\n", F "3: list: there is no list \"m\"" },
 	{ "condition of later", "rule \"x\" { require = tls\n"
 	    "history = downgrade }\n",
 	    F "2: \"history\" is not built yet" },

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "policy/partners.h"
 #include "tests/unit/failmalloc.h"
 #include "tests/unit/unit.h"
 #include "util/buf.h"
@@ -21,12 +22,24 @@ static const char text[] =
     "dns { servers = \"192.0.2.53\" }\n"
     "exempt { from = {\"a@example.org\"} to = {} }\n"
     "listener \"l\" { match = 10465 tls = unknown }\n"
+    "list \"p\" { file = \"/partners\" }\n"
+    "list \"u\" { url = \"https://l.example.org/\" }\n"
+    "rule \"p\" { list = p require = tls }\n"
     "rule \"a\" { client = \"192.0.2.7\" require = none }\n"
     "rule \"b\" { from = {\"bank.example\", \".bank.example\"}\n"
     "  listener = 25 require = tls1.2 deny_cipher = RC4\n"
     "  cert_name = mx.bank.example action = reject\n"
     "  reply = \"550 5.7.10 No\" }\n"
     "rule \"c\" { from_policy = enforce require = tls action = defer }\n";
+static const char partners[] =
+    "{\"schema\":\"tlsmilter/partners-1\",\"author\":\"A\",\n"
+    "\"timestamp\":\"2026-01-01T00:00:00Z\","
+    "\"expires\":\"9999-01-01T00:00:00Z\",\n"
+    "\"aliases\":{\"h\":{\"mode\":\"enforce\","
+    "\"mx\":[\"*.h.example\"]}},\n"
+    "\"domains\":{\"a.example\":{\"mode\":\"testing\","
+    "\"mx\":[\"a.example\",\"b.example\"]},"
+    "\"b.example\":{\"alias\":\"h\"}}}";
 static const char domains[] = "example.net=enforce\nexample.org\n";
 
 #define RUNS_MAX 20000
@@ -46,8 +59,21 @@ static struct bundle *make_bundle(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
 	CU_ASSERT(bundle_add_text(b, "/c", text, strlen(text)));
+	CU_ASSERT(bundle_add_text(b, "/partners", partners,
+	    strlen(partners)));
 	CU_ASSERT(bundle_add_text(b, "/domains", domains, strlen(domains)));
 	return b;
+}
+
+static bool list_is_whole(const struct partners *p)
+{
+	struct partner a, b;
+
+	return partners_find(p, "a.example", 0, &a) &&
+	    partners_find(p, "b.example", 0, &b) &&
+	    a.mode == PARTNER_TESTING && b.mode == PARTNER_ENFORCE &&
+	    strcmp(a.mx, "a.example b.example") == 0 &&
+	    strcmp(b.mx, "*.h.example") == 0;
 }
 
 static bool is_whole(const struct conf *c, const struct conf *want)
@@ -57,9 +83,11 @@ static bool is_whole(const struct conf *c, const struct conf *want)
 
 	ok = ok && c->hosted_n == want->hosted_n &&
 	    c->rules.n == want->rules.n && conf_hosted(c, "example.org") &&
-	    c->mx_names.n == 2 && c->rules.rules[1]->deny_cipher.n == 1 &&
-	    strcmp(c->rules.rules[1]->reply.text, "No") == 0 &&
-	    addr_set_match(c->rules.rules[1]->from, "x@a.bank.example",
+	    c->lists_n == 2 && c->rules.rules[0]->list_index == 0 &&
+	    list_is_whole(c->lists[0].partners) &&
+	    c->mx_names.n == 2 && c->rules.rules[2]->deny_cipher.n == 1 &&
+	    strcmp(c->rules.rules[2]->reply.text, "No") == 0 &&
+	    addr_set_match(c->rules.rules[2]->from, "x@a.bank.example",
 	    "a.bank.example");
 	free(got);
 	free(wanted);

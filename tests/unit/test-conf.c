@@ -3,6 +3,7 @@
 
 #include "conf/options.h"
 #include "conf/setup.h"
+#include "policy/partners.h"
 #include "tests/unit/conf-load.h"
 
 static void defaults_touch_nothing(void)
@@ -164,10 +165,54 @@ static void listeners_are_found(void)
 	conf_unref(c);
 }
 
+static void lists_arrive(void)
+{
+	struct conf *c = load_good("list f { file = /partners }\n"
+	    "rule x { list = u require = tls }\n"
+	    "list u { url = \"https://L.example.org:8443/a\" refresh = 6h }\n"
+	    "list v { url = \"https://l.example.org/\" }\n"
+	    "rule y { list = f require = tls }\n"
+	    "rule z { require = tls }\n");
+
+	CU_ASSERT_EQUAL_FATAL(c->lists_n, 3);
+	CU_ASSERT_STRING_EQUAL(c->lists[0].name, "f");
+	CU_ASSERT_STRING_EQUAL(c->lists[0].file, "/partners");
+	CU_ASSERT_PTR_NULL(c->lists[0].url);
+	CU_ASSERT(partners_count(c->lists[0].partners) == 1);
+	CU_ASSERT_STRING_EQUAL(c->lists[1].url,
+	    "https://L.example.org:8443/a");
+	CU_ASSERT_EQUAL(c->lists[1].refresh, 6 * 3600);
+	CU_ASSERT_PTR_NULL(c->lists[1].file);
+	CU_ASSERT_PTR_NULL(c->lists[1].partners);
+	CU_ASSERT_EQUAL(c->lists[2].refresh, 86400);
+	CU_ASSERT_EQUAL(c->rules.rules[0]->list_index, 1);
+	CU_ASSERT_EQUAL(c->rules.rules[1]->list_index, 0);
+	CU_ASSERT_EQUAL(c->rules.rules[2]->list_index, -1);
+	conf_unref(c);
+}
+
+static void lists_are_bounded(void)
+{
+	struct conf_messages m;
+	struct buf text;
+
+	buf_init(&text, 10000);
+	for (int i = 0; i <= LISTS_MAX; i++)
+		buf_addf(&text, "list l%d { file = /partners }\n", i);
+	CU_ASSERT_PTR_NULL(load(buf_str(&text), &m));
+	CU_ASSERT_STRING_EQUAL(m.n ? m.v[0].text : "",
+	    F "17: more than 16 lists");
+	conf_messages_clear(&m);
+	buf_clear(&text);
+}
+
 static void a_dump_loads_to_the_same(void)
 {
 	static const char *const texts[] = { "", full,
-		"rule 'a b' { require = tls }", "exempt { to = {} }" };
+		"rule 'a b' { require = tls }", "exempt { to = {} }",
+		"list f { file = /partners }\n"
+		"list u { url = \"https://l.example.org/a?b=c\" }\n"
+		"rule x { list = u require = tls }" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct conf *a = load_good(texts[i]);
@@ -277,6 +322,14 @@ static void unwise_settings_are_warned_of(void)
 		{ "an end before the end", "rule \"x\" { require = none }\n"
 		    "rule \"y\" { require = tls }",
 		    F "1: rule \"x\" has no condition" },
+		{ "a list for nothing", "\nlist \"l\" { file = "
+		    "\"/partners\" }", F "2: list \"l\" is used by no rule" },
+		{ "an expired list", "list \"l\" { file = \"/oldlist\" }\n"
+		    "rule \"x\" { list = l require = tls }",
+		    "/oldlist: this list has expired" },
+		{ "a list is a condition", "list \"l\" { file = "
+		    "\"/partners\" }\nrule \"x\" { list = l require = none }\n"
+		    "rule \"y\" { require = tls }", "" },
 		{ "strip_ar", "\nstrip_ar = all\n", F "2: strip_ar = all" },
 	};
 
@@ -488,6 +541,8 @@ static const struct unit_test tests[] = {
 	{ "rules arrive", rules_arrive },
 	{ "hosted domains are found", hosted_domains_are_found },
 	{ "listeners are found", listeners_are_found },
+	{ "lists arrive", lists_arrive },
+	{ "lists are bounded", lists_are_bounded },
 	{ "a dump loads to the same", a_dump_loads_to_the_same },
 	{ "the command line wins", the_command_line_wins },
 	{ "reload knows what it takes", reload_knows_what_it_takes },
