@@ -22,6 +22,9 @@ static const char *const exempt_reasons[] = {
 	[EXEMPT_TLSRPT] = "recipient is for TLS reports",
 };
 
+#define NO_CERTIFICATE "no client certificate"
+#define NOT_TRUSTED "client certificate is not trusted"
+
 /* What is wrong with a session, by the requirement it does not meet. */
 static const struct {
 	const char *what;
@@ -29,10 +32,29 @@ static const struct {
 } shortcomings[] = {
 	{ "tls", "plaintext" },
 	{ "deny_cipher", "this cipher is denied" },
-	{ "verified", "client certificate missing or not trusted" },
+	{ "verified", NOT_TRUSTED },
 	{ "cert_name", "client certificate has another name" },
 	{ "cert_fingerprint", "client certificate is another one" },
 };
+
+/* What is not known because a lookup has not ended; any other fact that is
+ * not known is one the MTA does not supply. */
+static const char *const lookups[] = { "to_policy", "from_policy", "list" };
+
+bool reason_is_lookup(const char *what)
+{
+	for (size_t i = 0; what && i < COUNT(lookups); i++)
+		if (strcmp(what, lookups[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Why it is not known. */
+static const char *not_known(const char *what)
+{
+	return reason_is_lookup(what) ? "is not known yet" :
+	    "cannot be checked";
+}
 
 /* A set of one PROMISE_* bit as it is written in the configuration. */
 static const char *const promise_names[] = {
@@ -41,6 +63,21 @@ static const char *const promise_names[] = {
 	[PROMISE_ENFORCE] = "enforce",
 	[PROMISE_DANE] = "dane",
 };
+
+/* What is wrong before a certificate's name or fingerprint matters; NULL if
+ * nothing. A pinned certificate need not be trusted. */
+static const char *certificate_trouble(const struct verdict *v,
+    const struct tls_facts *tls)
+{
+	bool pinned = strcmp(v->unmet_what, "cert_fingerprint") == 0;
+
+	if (v->unmet != UNMET_CERTIFICATE)
+		return NULL;
+	if (tls->verify == VERIFY_NONE ||
+	    (pinned && tls->cert_fingerprint && !*tls->cert_fingerprint))
+		return NO_CERTIFICATE;
+	return tls->verify == VERIFY_FAILED && !pinned ? NOT_TRUSTED : NULL;
+}
 
 /* Describe the session where it falls short of v->unmet_what. */
 static void write_shortcoming(const struct verdict *v,
@@ -51,6 +88,7 @@ static void write_shortcoming(const struct verdict *v,
 		[11] = "TLSv1.1", [12] = "TLSv1.2", [13] = "TLSv1.3",
 	};
 	const char *text = versions[tls_version_rank(tls->version)];
+	const char *trouble = certificate_trouble(v, tls);
 
 	for (size_t i = 0; i < COUNT(shortcomings); i++)
 		if (strcmp(v->unmet_what, shortcomings[i].what) == 0)
@@ -58,7 +96,7 @@ static void write_shortcoming(const struct verdict *v,
 	if (strcmp(v->unmet_what, "min_bits") == 0)
 		snprintf(out, size, "%d bits", tls->bits);
 	else
-		snprintf(out, size, "%s", text);
+		snprintf(out, size, "%s", trouble ? trouble : text);
 }
 
 /* Name the requirement as it is written in the configuration. */
@@ -99,8 +137,8 @@ static void write_unmet(const struct verdict *v, const struct tls_facts *tls,
 	size_t len;
 
 	if (v->unmet == UNMET_UNKNOWN)
-		snprintf(session, sizeof(session), "%s not known yet",
-		    v->unmet_what);
+		snprintf(session, sizeof(session), "%s %s", v->unmet_what,
+		    not_known(v->unmet_what));
 	else
 		write_shortcoming(v, tls, session, sizeof(session));
 	write_requirement(v, requirement, sizeof(requirement));
@@ -119,9 +157,9 @@ static void write_accepted(const struct tls_facts *tls,
 	else if (tally->unknown && tls->state == TLS_UNKNOWN)
 		snprintf(out, size, "cannot tell whether TLS is in use");
 	else if (tally->unknown)
-		snprintf(out, size, "%s not known yet; rule \"%.*s\" counts "
-		    "as met", tally->unknown_what, NAME_MAX_SHOWN,
-		    tally->unknown->name);
+		snprintf(out, size, "%s %s; rule \"%.*s\" counts as met",
+		    tally->unknown_what, not_known(tally->unknown_what),
+		    NAME_MAX_SHOWN, tally->unknown->name);
 	else if (tally->met > 0)
 		snprintf(out, size, "every rule that matches is met");
 	else

@@ -21,4 +21,8 @@ struct reason_tally {
 void reason_write(struct verdict *v, const struct tls_facts *tls,
     const struct reason_tally *tally);
 
+/* True for what a lookup is to tell ("to_policy", "list" …), as opposed to a
+ * fact of the session that the MTA does not supply. NULL is allowed. */
+bool reason_is_lookup(const char *what);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include "policy/reply.h"
 
+#include "policy/reason.h"
+#include "policy/require.h"
 #include "util/str.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -35,12 +37,19 @@ static const struct {
 	{ "cert_fingerprint", "The agreed client certificate is" },
 };
 
-static const char *requirement_text(const char *what)
+/* Write what is required, with the verb. */
+static void write_requirement(const struct verdict *v, char *out, size_t size)
 {
+	const char *what = v->unmet_what, *text = "TLS is";
+
 	for (size_t i = 0; what && i < COUNT(requirements); i++)
 		if (strcmp(what, requirements[i].what) == 0)
-			return requirements[i].text;
-	return "TLS is";
+			text = requirements[i].text;
+	if (v->rule && what && strcmp(what, "min_bits") == 0)
+		snprintf(out, size, "A TLS cipher of %d bits or more is",
+		    v->rule->min_bits);
+	else
+		snprintf(out, size, "%s", text);
 }
 
 /* True for a name that may be shown to anybody: LDH and dots only. */
@@ -73,29 +82,34 @@ static void write_mail(const struct verdict *v, char *out, size_t size)
 		    v->about_sender ? "from" : "to", domain);
 }
 
-static bool is_promise(const char *what)
+/* Say that mail must wait, because something is not known. */
+static void write_unknown(const struct verdict *v, const char *mail,
+    char *out, size_t size)
 {
-	return what && (strcmp(what, "to_policy") == 0 ||
-	    strcmp(what, "from_policy") == 0 || strcmp(what, "list") == 0);
+	if (reason_is_lookup(v->unmet_what))
+		snprintf(out, size, "Looking up whether %s requires TLS; use "
+		    "TLS or try again later", mail);
+	else if (require_is_about_certificate(v->unmet_what))
+		snprintf(out, size, "Cannot check the client certificate "
+		    "that is required for %s; try again later", mail);
+	else
+		snprintf(out, size, "Cannot tell whether TLS is strong "
+		    "enough for %s; try again later", mail);
 }
 
 /* Our own words; help_url is left out when the line would be too long. */
 static void write_text(const struct verdict *v, const char *help_url,
     char *out, size_t size)
 {
-	char mail[128];
+	char mail[120], requirement[48];
 	size_t len;
 
 	write_mail(v, mail, sizeof(mail));
-	if (v->unmet != UNMET_UNKNOWN)
-		snprintf(out, size, "%s required for %s",
-		    requirement_text(v->unmet_what), mail);
-	else if (is_promise(v->unmet_what))
-		snprintf(out, size, "Looking up whether %s requires TLS; use "
-		    "TLS or try again later", mail);
+	write_requirement(v, requirement, sizeof(requirement));
+	if (v->unmet == UNMET_UNKNOWN)
+		write_unknown(v, mail, out, size);
 	else
-		snprintf(out, size, "Cannot tell yet whether TLS is strong "
-		    "enough for %s; try again later", mail);
+		snprintf(out, size, "%s required for %s", requirement, mail);
 	len = strlen(out);
 	if (help_url && *help_url && is_showable_url(help_url) &&
 	    len + strlen("; see ") + strlen(help_url) < size)

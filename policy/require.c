@@ -211,6 +211,14 @@ static const struct check {
 	{ "cert_fingerprint", UNMET_CERTIFICATE, judge_fingerprint },
 };
 
+bool require_is_about_certificate(const char *what)
+{
+	for (size_t i = 0; what && i < COUNT(checks); i++)
+		if (strcmp(what, checks[i].what) == 0)
+			return checks[i].unmet == UNMET_CERTIFICATE;
+	return false;
+}
+
 static const struct judgement met = { JUDGED_MET, UNMET_NOTHING, NULL };
 
 /* The version a partner list asks for. */

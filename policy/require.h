@@ -25,4 +25,8 @@ struct judgement {
 struct judgement require_judge(const struct rule *rule, int least,
     const struct tls_facts *tls);
 
+/* True for the name of a requirement about the client certificate
+ * ("verified", "cert_name" …). NULL is allowed. */
+bool require_is_about_certificate(const char *what);
+
 #endif

@@ -49,19 +49,38 @@ static void reasons_say_why(void)
 		    "this cipher is denied; rule \"r\" requires "
 		    "deny_cipher" },
 		{ "verified", "r require=verified action=reject",
-		    TLS13 " verify=none", "client certificate missing or not "
+		    TLS13 " verify=none", "no client certificate; rule "
+		    "\"r\" requires verified" },
+		{ "verified, not trusted", "r require=verified action=reject",
+		    TLS13 " verify=failed", "client certificate is not "
 		    "trusted; rule \"r\" requires verified" },
 		{ "cert_name", "r cert_name=x action=reject",
 		    TLS13 " verify=ok subject=evil\nx", "client certificate "
 		    "has another name; rule \"r\" requires cert_name" },
+		{ "cert_name, none there", "r cert_name=x action=reject",
+		    TLS13 " verify=none", "no client certificate; rule "
+		    "\"r\" requires cert_name" },
+		{ "cert_name, not trusted", "r cert_name=x action=reject",
+		    TLS13 " verify=failed", "client certificate is not "
+		    "trusted; rule \"r\" requires cert_name" },
+		{ "fingerprint, none there", "r fp=ab action=reject",
+		    TLS13 " verify=none", "no client certificate; rule "
+		    "\"r\" requires cert_fingerprint" },
+		{ "fingerprint, empty", "r fp=ab action=reject",
+		    TLS13 " fp=", "no client certificate; rule "
+		    "\"r\" requires cert_fingerprint" },
+		{ "fingerprint of one that is not trusted either",
+		    "r fp=ab action=reject", TLS13 " verify=failed fp=cd",
+		    "client certificate is another one; rule \"r\" requires "
+		    "cert_fingerprint" },
 		{ "fingerprint", "r fp=ab action=reject", TLS13 " fp=cd",
 		    "client certificate is another one; rule \"r\" requires "
 		    "cert_fingerprint" },
 		{ "unknown promise", OUR " unknown=defer",
 		    "to=b@our.example ours to_policy=unknown",
-		    "to_policy not known yet; rule \"our\" requires tls" },
+		    "to_policy is not known yet; rule \"our\" requires tls" },
 		{ "unknown fact", "r min_bits=128 unknown=defer", "tls=TLSv1.2",
-		    "min_bits not known yet; rule \"r\" requires tls" },
+		    "min_bits cannot be checked; rule \"r\" requires tls" },
 		{ "odd names are cleaned", "b\xc3\xa4\x7fnk require=tls", "",
 		    "plaintext; rule \"b???nk\" requires tls" },
 		{ "exempt", OUR, OURS " exempt", "client is exempt" },
@@ -73,10 +92,11 @@ static void reasons_say_why(void)
 		    "cannot tell whether TLS is in use" },
 		{ "unknown counts as met", OUR,
 		    "to=b@our.example ours to_policy=unknown",
-		    "to_policy not known yet; rule \"our\" counts as met" },
+		    "to_policy is not known yet; rule \"our\" counts as "
+		    "met" },
 		{ "unknown fact counts as met",
 		    "r require=verified action=reject", TLS13,
-		    "verified not known yet; rule \"r\" counts as met" },
+		    "verified cannot be checked; rule \"r\" counts as met" },
 		{ "met", OUR, OURS " " TLS13,
 		    "every rule that matches is met" },
 		{ "no match", OUR, "", "no rule matches" },
@@ -114,7 +134,7 @@ static void long_reasons_keep_their_end(void)
 	scenario_decide(&sc, NULL, NULL, &v);
 	CU_ASSERT(strlen(v.reason) < sizeof(v.reason));
 	CU_ASSERT(str_ends(v.reason, "; observe mode"));
-	CU_ASSERT(str_starts(v.reason, "client certificate missing or not "
+	CU_ASSERT(str_starts(v.reason, "client certificate is not "
 	    "trusted; rule \"a23456789012345678901234567890\" requires "
 	    "verified; from_policy enforce of "));
 	scenario_clear(&sc);

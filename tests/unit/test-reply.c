@@ -46,8 +46,8 @@ static void replies_fit_the_verdict(void)
 		    "tls=TLSv1", "", "454 4.7.5 TLS 1.3 is required for this "
 		    "mail" },
 		{ "bits", "r min_bits=128 action=reject",
-		    "tls=TLSv1/DES/56", "", "554 5.7.5 A stronger TLS cipher "
-		    "is required for this mail" },
+		    "tls=TLSv1/DES/56", "", "554 5.7.5 A TLS cipher of 128 "
+		    "bits or more is required for this mail" },
 		{ "cipher", "r deny=DES action=reject", "tls=TLSv1/DES/56",
 		    "", "554 5.7.5 Another TLS cipher is required for this "
 		    "mail" },
@@ -72,8 +72,13 @@ static void replies_fit_the_verdict(void)
 		    "Looking up whether mail from b.example requires TLS; "
 		    "use TLS or try again later" },
 		{ "unknown fact", "r require=verified unknown=defer",
-		    "tls=TLSv1.3", "", "451 4.7.10 Cannot tell yet whether "
-		    "TLS is strong enough for this mail; try again later" },
+		    "tls=TLSv1.3", "", "451 4.7.10 Cannot check the client "
+		    "certificate that is required for this mail; try again "
+		    "later" },
+		{ "unknown bits", "r min_bits=128 from=b.example "
+		    "unknown=defer", "tls=TLSv1.3 from=a@b.example", "",
+		    "451 4.7.10 Cannot tell whether TLS is strong enough for "
+		    "mail from b.example; try again later" },
 		{ "the rule's own reply", "r action=reject "
 		    "reply=530_5.7.0_Must_issue_a_STARTTLS_command_first", "",
 		    URL, "530 5.7.0 Must issue a STARTTLS command first" },
