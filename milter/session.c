@@ -33,6 +33,7 @@ struct session {
 	bool tls_seen;		/* latched: TLS is never turned off again */
 	char *client_name, *helo, *listener_name, *listener_port;
 	char *tls_version, *cipher, *cert_subject, *cert_issuer;
+	char *cert_fingerprint;
 	char *mta_name;		/* {j}, normalised, or NULL */
 	bool is_postfix;
 	struct message msg;
@@ -91,6 +92,7 @@ static void forget_session(struct session *s)
 	keep(&s->cipher, NULL);
 	keep(&s->cert_subject, NULL);
 	keep(&s->cert_issuer, NULL);
+	keep(&s->cert_fingerprint, NULL);
 	s->facts = (struct session_facts){ .door = DOOR_MILTER };
 	s->tls_seen = false;
 }
@@ -178,6 +180,15 @@ static enum verify_state verify_of(const struct session *s,
 	return VERIFY_UNAVAILABLE;
 }
 
+/* Sendmail alone tells: {cert_fp} with CertFingerprintAlgorithm, {cert_md5}
+ * without it. */
+static const char *fingerprint_of(const struct session_macros *m)
+{
+	const char *fingerprint = macro(m, "{cert_fp}");
+
+	return fingerprint ? fingerprint : macro(m, "{cert_md5}");
+}
+
 /* Take the TLS macros of this stage, if there are any, and latch them. */
 static void latch_tls(struct session *s, const struct session_macros *m)
 {
@@ -195,11 +206,14 @@ static void latch_tls(struct session *s, const struct session_macros *m)
 	tls->verify = verify_of(s, m);
 	keep(&s->cert_subject, macro(m, "{cert_subject}"));
 	keep(&s->cert_issuer, macro(m, "{cert_issuer}"));
+	keep(&s->cert_fingerprint, fingerprint_of(m));
 	tls->version = s->tls_version;
 	tls->cipher = s->cipher;
 	tls->bits = (int)value;
 	tls->cert_subject = tls->verify == VERIFY_OK ? s->cert_subject : NULL;
 	tls->cert_issuer = tls->verify == VERIFY_OK ? s->cert_issuer : NULL;
+	/* of a certificate that need not be trusted: it is pinned */
+	tls->cert_fingerprint = s->cert_fingerprint;
 	s->tls_seen = true;
 }
 

@@ -21,9 +21,10 @@ static const struct {
 } symlists[] = {
 	{ SMFIM_CONNECT, "j v {daemon_name} {daemon_port} {client_resolve}" },
 	{ SMFIM_HELO, "{tls_version} {cipher} {cipher_bits} {cert_subject} "
-	    "{cert_issuer} {verify}" },
+	    "{cert_issuer} {verify} {cert_fp} {cert_md5}" },
 	{ SMFIM_ENVFROM, "i {auth_type} {auth_authen} {tls_version} {cipher} "
-	    "{cipher_bits} {cert_subject} {cert_issuer} {verify}" },
+	    "{cipher_bits} {cert_subject} {cert_issuer} {verify} {cert_fp} "
+	    "{cert_md5}" },
 	{ SMFIM_ENVRCPT, "i" },
 	{ SMFIM_DATA, "i" },
 	{ SMFIM_EOM, "i" },

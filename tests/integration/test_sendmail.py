@@ -7,6 +7,7 @@ import ssl
 
 import pytest
 
+from rig.certs import fingerprint
 from rig.client import (LOCAL, anonymous_context, certificate_context, code,
                         send)
 from rig.logs import audit_lines, wait_audit
@@ -228,6 +229,29 @@ def test_certificates_that_are_not_asked_for_are_unknown(mx, certificate):
     _, (rcpt,), _ = send("a@verified.example", "b@x.example", tls=True,
                          context=certificate("trusted"))
     assert code(rcpt) == ACCEPTED
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "md5"])
+def test_pinned_certificates(mx, world, algorithm):
+    """{cert_fp}, which `setup` asks for, or {cert_md5} without it; a pinned
+    certificate need not be trusted."""
+    pinned, other = (world.authority.leaf(
+        client=True, cn="mail.client.example", issuer="stranger")
+        for _ in range(2))
+    edit = unchanged if algorithm == "sha256" else lambda text: re.sub(
+        "(?m)^define..confCERT_FINGERPRINT.*\n", "", text)
+    _, server = mx(HOSTED + """
+rule "pin" {
+  from = "pinned.example"  cert_fingerprint = "%s"  action = reject
+}
+""" % fingerprint(pinned, algorithm), edit=edit)
+    for label, context, want in (
+            ("pinned", certificate_context(pinned), ACCEPTED),
+            ("other", certificate_context(other), NOT_TRUSTED),
+            ("none", anonymous_context(), NOT_TRUSTED)):
+        _, (rcpt,), _ = send("a@pinned.example", "b@x.example", tls=True,
+                             context=context)
+        assert code(rcpt) == want, label
 
 
 # ---- listeners and submission -------------------------------------------

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A private certificate authority, and every kind of bad certificate."""
+import base64
 import datetime
+import hashlib
 import os
 
 from cryptography import x509
@@ -13,6 +15,15 @@ DAY = datetime.timedelta(days=1)
 
 def _name(common_name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def fingerprint(path, algorithm="sha256"):
+    """That of the first certificate in a file, as mail servers write it."""
+    with open(path) as file:
+        first = file.read().partition("-----BEGIN CERTIFICATE-----")[2]
+    der = base64.b64decode(first.partition("-----END")[0])
+    digest = hashlib.new(algorithm, der).hexdigest().upper()
+    return ":".join(digest[i:i + 2] for i in range(0, len(digest), 2))
 
 
 class Authority:
