@@ -247,6 +247,20 @@ static void add_sendmail_filter(const struct conf *c, struct buf *out)
 	    "asks for its own.\n");
 }
 
+/* Without it Sendmail tells MD5 fingerprints. */
+static void add_sendmail_fingerprint(const struct conf *c, struct buf *out)
+{
+	bool needed = false;
+
+	for (size_t i = 0; i < c->rules.n; i++)
+		needed |= c->rules.rules[i]->cert_fingerprint.n > 0;
+	if (needed)
+		buf_adds(out,
+		    "dnl The kind of fingerprint the rules have (Sendmail "
+		    "8.16 and later); without\ndnl this line it is MD5.\n"
+		    "define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')dnl\n");
+}
+
 static void add_sendmail_tls(const struct conf *c, struct buf *out)
 {
 	buf_adds(out,
@@ -266,6 +280,7 @@ static void add_sendmail_tls(const struct conf *c, struct buf *out)
 		    "dnl and confCACERT_PATH.\n"
 		    "define(`confTLS_SRV_OPTIONS', `')dnl\n"
 		    "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n");
+	add_sendmail_fingerprint(c, out);
 }
 
 static void add_sendmail_names(const struct conf *c, struct buf *out)

@@ -309,7 +309,10 @@ static void unwise_settings_are_warned_of(void)
 	static const struct {
 		const char *label, *text, *want;
 	} cases[] = {
-		{ "nothing wrong", full, "" },
+		{ "nothing wrong", "rule \"x\" { require = tls  min_bits = 128"
+		    " requiretls = no }", "" },
+		{ "one in a long text", full, F "30: rule \"cert\": Postfix "
+		    "names a client certificate only if" },
 		{ "rejecting for another's promise",
 		    "rule \"x\" { from_policy = enforce require = tls\n"
 		    "action = defer }", F "1: rule \"x\": from_policy" },
@@ -318,7 +321,24 @@ static void unwise_settings_are_warned_of(void)
 		    F "2: rule \"x\": action = defer is recommended" },
 		{ "fingerprint", "rule \"x\" {\ncert_fingerprint = "
 		    "00112233445566778899aabbccddeeff }",
-		    F "1: rule \"x\": Postfix gives milters no" },
+		    F "1: rule \"x\": Postfix gives milters no "
+		    "fingerprint; the rule counts as met then" },
+		{ "fingerprint, and no mercy", "rule \"x\" {\n"
+		    "cert_fingerprint = 00112233445566778899aabbccddeeff\n"
+		    "unknown = defer }", F "1: rule \"x\": Postfix gives "
+		    "milters no fingerprint; mail is deferred then" },
+		{ "verified", "rule \"x\" { require = verified }",
+		    F "1: rule \"x\": Postfix names a client certificate "
+		    "only if" },
+		{ "cert_name", "rule \"x\" { cert_name = y.example }",
+		    F "1: rule \"x\": Postfix names a client certificate "
+		    "only if" },
+		{ "requiretls", "rule \"x\" { requiretls = yes\n"
+		    "require = tls }", F "1: rule \"x\": only Postfix 3.11" },
+		{ "an exception for what few can tell is no exception",
+		    "rule \"x\" { requiretls = yes  require = none }\n"
+		    "rule \"y\" { require = tls }",
+		    F "1: rule \"x\": only Postfix 3.11" },
 		{ "an end before the end", "rule \"x\" { require = none }\n"
 		    "rule \"y\" { require = tls }",
 		    F "1: rule \"x\" has no condition" },
@@ -421,6 +441,10 @@ static void sendmail_lines_fit_the_configuration(void)
 		{ "certificates are asked for",
 		    "rule \"x\" { require = verified }",
 		    "\ndefine(`confTLS_SRV_OPTIONS', `')dnl\n" },
+		{ "fingerprints are of the usual kind", "rule \"x\" {\n"
+		    "cert_fingerprint = 00112233445566778899aabbccddeeff }",
+		    "\ndefine(`confCERT_FINGERPRINT_ALGORITHM', "
+		    "`sha256')dnl\n" },
 		{ "services are named", "rule \"x\" { require = tls\n"
 		    "listener = {SUBMISSION, \"465\"} }",
 		    "dnl   DAEMON_OPTIONS(`Name=SUBMISSION, Port=...')\n" },
@@ -433,9 +457,11 @@ static void sendmail_lines_fit_the_configuration(void)
 static void sendmail_lines_are_comments_or_settings(void)
 {
 	static const char *const known[] = { "dnl ", "INPUT_MAIL_FILTER(`",
-		"define(`confTLS_SRV_OPTIONS'", "define(`confCACERT_PATH'" };
+		"define(`confTLS_SRV_OPTIONS'", "define(`confCACERT_PATH'",
+		"define(`confCERT_FINGERPRINT_ALGORITHM'" };
 	struct conf *c = load_good("rule \"x\" { require = verified\n"
-	    "listener = SUBMISSION }");
+	    "listener = SUBMISSION cert_fingerprint = "
+	    "00112233445566778899aabbccddeeff }");
 	struct buf out;
 	char *text, *line, *rest;
 
