@@ -27,6 +27,23 @@ bool pair_name(const char *domain, const struct netaddr *client,
 	return true;
 }
 
+bool pair_of_message(const struct session_facts *s,
+    const struct message_facts *m, unsigned keep, int64_t now, char *name_r,
+    struct pair_event *event_r)
+{
+	if (!m->from_domain || s->non_smtp ||
+	    s->tls.state == TLS_UNKNOWN || !verdict_promises_apply(s, m) ||
+	    !pair_name(m->from_domain, &s->client, name_r))
+		return false;
+	*event_r = (struct pair_event){
+		.when = now,
+		.tls = s->tls.state == TLS_ENCRYPTED,
+		.version = (unsigned)tls_version_rank(s->tls.version),
+		.keep = keep,
+	};
+	return true;
+}
+
 /* ---- the packed form --------------------------------------------------- */
 
 static void put_u8(unsigned char **p, unsigned v)

@@ -45,6 +45,16 @@ struct pair_event {
 	unsigned keep;		/* times to keep, 1 to PAIR_TIMES_MAX */
 };
 
+/*
+ * The pair and the event an accepted message makes; name_r has
+ * PAIR_NAME_SIZE bytes. False for what is not remembered: relays, exempt
+ * clients, authenticated sessions, null senders, mail without a sender's
+ * domain, and sessions of which it is not known whether they used TLS.
+ */
+bool pair_of_message(const struct session_facts *s,
+    const struct message_facts *m, unsigned keep, int64_t now, char *name_r,
+    struct pair_event *event_r);
+
 /* What a pair must have done to count as one that uses TLS. */
 struct pair_limits {
 	unsigned min;		/* history.min, messages over TLS … */

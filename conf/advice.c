@@ -77,6 +77,23 @@ static void advise_action(struct loader *l, const struct conf_group *g,
 		    "STARTTLS can make mail bounce", r->name);
 }
 
+static void advise_history(struct loader *l, const struct conf_group *g,
+    const struct rule *r)
+{
+	if (!r->history_downgrade)
+		return;
+	if (r->action == ACTION_REJECT)
+		load_warn(l, g->line, "rule \"%s\": action = defer is "
+		    "recommended with history, so that nobody who strips "
+		    "STARTTLS can make mail bounce", r->name);
+	if (l->conf->history_size == 0)
+		load_warn(l, g->line, "rule \"%s\" never matches, since "
+		    "history.size = 0 remembers nothing", r->name);
+	if (r->authenticated == 1)
+		load_warn(l, g->line, "rule \"%s\" never matches, since "
+		    "history is not of authenticated sessions", r->name);
+}
+
 static bool matches_everything(const struct rule *r)
 {
 	return !r->listeners.n && !r->clients && !r->from && !r->to &&
@@ -88,6 +105,7 @@ static void advise_rule(struct loader *l, const struct conf_group *g,
     const struct rule *r, bool last)
 {
 	advise_action(l, g, r);
+	advise_history(l, g, r);
 	advise_facts(l, g, r);
 	if (r->require == REQUIRE_NONE && !last && matches_everything(r))
 		load_warn(l, g->line, "rule \"%s\" has no condition and ends "

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "audit/pair.h"
 #include "conf/bundle.h"
 #include "mtasts/mtasts.h"
 #include "policy/ar.h"
@@ -86,6 +87,8 @@ struct conf {
 	int64_t max_negative;
 	int64_t fuse_after;
 	unsigned fuse_networks;
+	struct pair_limits history;
+	unsigned history_size;	/* pairs; 0: no history */
 	struct client_set *exempt_client;
 	struct ruleset rules;	/* exemptions inside */
 	struct conf_listener *listeners;
@@ -100,6 +103,7 @@ struct conf {
 
 	bool needs_to_policy;	/* a rule asks for recipients' promises */
 	bool needs_from_policy;
+	bool needs_history;	/* … for what the sender did before */
 };
 
 /* A message of the loader: an error ends loading, a warning does not. */
@@ -139,7 +143,7 @@ void conf_unref(struct conf *c);
 void conf_dump(const struct conf *c, struct buf *out);
 
 /* Names of options that differ and need a restart (listeners, user,
- * state_dir, cache.size), into sv. */
+ * state_dir, cache.size, history.size), into sv. */
 void conf_restart_needed(const struct conf *old, const struct conf *new,
     struct strv *sv);
 

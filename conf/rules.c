@@ -117,6 +117,7 @@ static void load_rule(struct loader *l, struct conf_group *g)
 	load_rule_list(l, g, r);
 	l->conf->needs_to_policy |= r->to_policy != 0;
 	l->conf->needs_from_policy |= r->from_policy != 0;
+	l->conf->needs_history |= r->history_downgrade;
 }
 
 void load_rules(struct loader *l, struct conf_text *t)

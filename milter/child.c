@@ -26,6 +26,7 @@
 struct child_argv {
 	const char *v[ARGS_MAX];
 	char size[24];
+	char history[24];
 };
 
 static void make_argv(const char *title, const struct child_args *args,
@@ -35,6 +36,8 @@ static void make_argv(const char *title, const struct child_args *args,
 
 	snprintf(out->size, sizeof(out->size), "%llu",
 	    (unsigned long long)args->cache_size);
+	snprintf(out->history, sizeof(out->history), "%llu",
+	    (unsigned long long)args->history_size);
 	out->v[n++] = title;
 	if (args->config_file) {
 		out->v[n++] = "-c";
@@ -46,6 +49,8 @@ static void make_argv(const char *title, const struct child_args *args,
 	out->v[n++] = args->milter;
 	out->v[n++] = "-z";
 	out->v[n++] = out->size;
+	out->v[n++] = "-y";
+	out->v[n++] = out->history;
 	if (args->foreground)
 		out->v[n++] = "-f";
 	if (args->verbose)
@@ -60,7 +65,7 @@ bool child_args_parse(int argc, char **argv, struct child_args *args_r)
 	int letter;
 
 	optind = 1;
-	while (ok && (letter = getopt(argc, argv, "c:s:p:z:fv")) != -1) {
+	while (ok && (letter = getopt(argc, argv, "c:s:p:z:y:fv")) != -1) {
 		if (letter == 'c')
 			a.config_file = optarg;
 		else if (letter == 's')
@@ -69,6 +74,8 @@ bool child_args_parse(int argc, char **argv, struct child_args *args_r)
 			a.milter = optarg;
 		else if (letter == 'z')
 			ok = str_to_u64(optarg, UINT64_MAX, &a.cache_size);
+		else if (letter == 'y')
+			ok = str_to_u64(optarg, UINT64_MAX, &a.history_size);
 		else if (letter == 'f')
 			a.foreground = true;
 		else if (letter == 'v')

@@ -25,6 +25,7 @@ struct child_args {
 	const char *state_dir;
 	const char *milter;	/* libmilter's spelling; if it has to bind */
 	uint64_t cache_size;
+	uint64_t history_size;	/* pairs; 0: no history */
 	bool foreground;	/* log to standard error as well */
 	unsigned verbose;
 };

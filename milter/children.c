@@ -120,6 +120,7 @@ static bool spawn(struct child *c, const char *title,
 		.state_dir = m->start->state_dir,
 		.milter = buf_str(&m->milter),
 		.cache_size = m->start->cache_size,
+		.history_size = m->start->history_size,
 		.foreground = m->cmd->foreground || notify_wanted(),
 		.verbose = m->cmd->verbose,
 	};

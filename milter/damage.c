@@ -7,8 +7,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "audit/history.h"
 #include "conf/conf.h"
 #include "milter/monitor-internal.h"
+#include "milter/proto.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -22,23 +24,36 @@
 #define VERIFY_DAMAGED 1
 #define VERIFY_UNSURE 2
 
-/* The file that cannot be made anew at once; its neighbour is emptied at
+/* The files that cannot be made anew at once; volatile.mdb is emptied at
  * every start. */
-static void store_path(const struct monitor *m, struct buf *path)
+static const struct file {
+	const char *name;
+	int status;		/* of a frontend that could not open it */
+	const char *lost;
+} files[] = {
+	{ "policies.mdb", EXIT_CACHE_DAMAGED, "what it held is lost and will "
+	  "be learnt again, hosted domains first" },
+	{ HISTORY_FILE, EXIT_HISTORY_DAMAGED, "who used TLS before is "
+	  "forgotten and will be learnt again" },
+};
+#define FILES (sizeof(files) / sizeof(files[0]))
+
+static void store_path(const struct monitor *m, const struct file *file,
+    struct buf *path)
 {
 	buf_init(path, PATH_BYTES);
-	buf_addf(path, "%s/policies.mdb", m->start->state_dir);
+	buf_addf(path, "%s/%s", m->start->state_dir, file->name);
 }
 
 /* Rename the file to NAME.damaged-TIME; its lock file goes. */
-static void move_aside(const struct monitor *m)
+static void move_aside(const struct monitor *m, const struct file *file)
 {
 	struct buf path, aside;
 	time_t now = (time_t)clock_wall();
 	char stamp[32] = "";
 	struct tm tm;
 
-	store_path(m, &path);
+	store_path(m, file, &path);
 	if (gmtime_r(&now, &tm))
 		strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 	buf_init(&aside, PATH_BYTES);
@@ -47,9 +62,8 @@ static void move_aside(const struct monitor *m)
 		log_err("monitor", "cannot move %s aside: %s", buf_str(&path),
 		    strerror(errno));
 	else
-		log_err("monitor", "%s is damaged: what it held is lost and "
-		    "will be learnt again, hosted domains first; kept as %s",
-		    buf_str(&path), buf_str(&aside));
+		log_err("monitor", "%s is damaged: %s; kept as %s",
+		    buf_str(&path), file->lost, buf_str(&aside));
 	buf_adds(&path, "-lock");
 	unlink(buf_str(&path));
 	buf_clear(&aside);
@@ -57,12 +71,12 @@ static void move_aside(const struct monitor *m)
 }
 
 /* In a process of its own, which may wait: look at the file. */
-static void verify(const struct monitor *m)
+static void verify(const struct monitor *m, const struct file *file)
 {
 	struct buf path, err;
 	enum store_error e;
 
-	store_path(m, &path);
+	store_path(m, file, &path);
 	buf_init(&err, 1000);
 	e = store_verify(buf_str(&path), &err);
 	if (e != STORE_OK && e != STORE_NOT_FOUND)
@@ -84,25 +98,38 @@ static bool looks_like_damage(int status)
 	    WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP;
 }
 
-bool damage_suspected(struct monitor *m, int status)
+/* Have the next file looked at; false when there is none, or no process
+ * to do it. */
+static bool verify_next(struct monitor *m)
 {
 	pid_t pid;
 
-	/* The frontend could not even open it. */
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_DATAERR) {
-		move_aside(m);
-		return false;
-	}
-	if (!looks_like_damage(status))
+	if (m->verify_file == FILES)
 		return false;
 	pid = child_fork();
 	if (pid == 0)
-		verify(m);
+		verify(m, &files[m->verify_file]);
 	if (pid < 0)
 		return false;
 	m->verify_pid = pid;
 	loop_timer_set(m->verify_limit, VERIFY_LIMIT_MS);
 	return true;
+}
+
+bool damage_suspected(struct monitor *m, int status)
+{
+	/* The frontend could not even open it. */
+	for (size_t i = 0; i < FILES; i++) {
+		if (WIFEXITED(status) &&
+		    WEXITSTATUS(status) == files[i].status) {
+			move_aside(m, &files[i]);
+			return false;
+		}
+	}
+	if (!looks_like_damage(status))
+		return false;
+	m->verify_file = 0;
+	return verify_next(m);
 }
 
 void damage_checked(struct monitor *m, int status)
@@ -115,15 +142,18 @@ void damage_checked(struct monitor *m, int status)
 	if (m->stopping)
 		return;
 	if (damaged)
-		move_aside(m);
-	loop_timer_set(m->frontend.restart, m->frontend.delay);
+		move_aside(m, &files[m->verify_file]);
+	m->verify_file++;
+	if (!verify_next(m))
+		loop_timer_set(m->frontend.restart, m->frontend.delay);
 }
 
 static void on_verify_limit(void *arg)
 {
 	struct monitor *m = arg;
 
-	log_err("monitor", "checking the cache file takes too long");
+	log_err("monitor", "checking %s takes too long",
+	    files[m->verify_file].name);
 	if (m->verify_pid)
 		kill(-m->verify_pid, SIGKILL);
 }

@@ -14,6 +14,7 @@
 #include "milter/control.h"
 #include "milter/daemonlog.h"
 #include "milter/door.h"
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/proto.h"
 #include "milter/services-internal.h"
@@ -51,6 +52,7 @@ static void leave(struct frontend *f, int status)
 	while (atomic_flag_test_and_set(&leaving))
 		pause();
 	learner_end(f->services.learner);
+	historian_end(f->services.historian);
 	logring_flush(f->services.ring, FLUSH_MS);
 	_exit(status);
 }
@@ -178,6 +180,9 @@ static void on_minute(void *arg)
 	services_warn_listeners(&f->services);
 	if (!f->services.cache)
 		log_err("frontend", "no cache: every policy is unknown");
+	if (!f->services.history && f->args.history_size)
+		log_err("frontend", "no history: who used TLS before is "
+		    "unknown");
 	loop_timer_set(f->minute, MINUTE_MS);
 }
 
@@ -257,8 +262,42 @@ static int open_cache(struct frontend *f)
 		    error == STORE_DAMAGED ? "leaving that to the monitor" :
 		    "going on without a cache, every policy is unknown");
 	buf_clear(&err);
-	return error == STORE_DAMAGED && !f->services.cache ? EX_DATAERR :
-	    EX_OK;
+	return error == STORE_DAMAGED && !f->services.cache ?
+	    EXIT_CACHE_DAMAGED : EX_OK;
+}
+
+/* The same of the history, which rules may do without. */
+static int open_history(struct frontend *f)
+{
+	struct history_options options = {
+		.state_dir = f->args.state_dir,
+		.entries = f->args.history_size,
+	};
+	enum store_error error = STORE_OK;
+	struct buf err;
+
+	if (!options.entries)
+		return EX_OK;
+	buf_init(&err, ERR_MAX);
+	f->services.history = history_open(&options, &err, &error);
+	if (!f->services.history)
+		log_err("frontend", "%s; %s", buf_str(&err),
+		    error == STORE_DAMAGED ? "leaving that to the monitor" :
+		    "going on without a history");
+	buf_clear(&err);
+	return error == STORE_DAMAGED && !f->services.history ?
+	    EXIT_HISTORY_DAMAGED : EX_OK;
+}
+
+static int open_historian(struct frontend *f)
+{
+	if (!f->services.history)
+		return EX_OK;
+	f->services.historian = historian_start(f->services.history);
+	if (f->services.historian)
+		return EX_OK;
+	log_err("frontend", "no memory or thread for the history");
+	return EX_OSERR;
 }
 
 static int open_learner(struct frontend *f)
@@ -326,7 +365,8 @@ static int open_door(struct frontend *f)
 int frontend_main(int argc, char **argv)
 {
 	static int (*const steps[])(struct frontend *) = {
-		open_conf, open_log, open_cache, open_learner, open_loop,
+		open_conf, open_log, open_cache, open_history,
+		open_learner, open_historian, open_loop,
 		open_door,
 	};
 	static struct frontend f;

@@ -6,6 +6,7 @@
 #include "audit/line.h"
 #include "audit/rulecounts.h"
 #include "conf/gather.h"
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/services.h"
 #include "util/buf.h"
@@ -94,6 +95,15 @@ static void gather_from(struct judge *j)
 	j->facts.from_promise = g.promise;
 }
 
+/* What this sender did before; only if a rule asks. */
+static void gather_history(struct judge *j)
+{
+	if (j->conf->needs_history && is_about_sender(j))
+		history_look(services_history(j->services),
+		    j->facts.from_domain, &j->session->client,
+		    &j->conf->history, clock_wall(), &j->facts.history);
+}
+
 void judge_begin(struct judge *j, struct services *services,
     struct session_facts *session, const struct judge_sender *sender)
 {
@@ -104,6 +114,7 @@ void judge_begin(struct judge *j, struct services *services,
 	take_sender(j, sender);
 	judge_session(j, session);
 	gather_from(j);
+	gather_history(j);
 }
 
 void judge_set_queue_id(struct judge *j, const char *id)
@@ -296,4 +307,6 @@ void judge_accepted(struct judge *j, const struct judge_end_of_message *e)
 	count_message(j, e);
 	audit_message(j, e);
 	learn_sender(j);
+	historian_saw(services_historian(j->services), j->session, &j->facts,
+	    j->conf->history.min, clock_wall());
 }

@@ -6,7 +6,7 @@
  * monitor-open.c  configuration at start, and what needs root
  * children.c      starting, ending and replacing frontend and resolver
  * reload.c        a new configuration, all or nothing
- * damage.c        a damaged cache file
+ * damage.c        a damaged file of state_dir
  * watchfiles.c    files the resolver read when it started
  */
 #ifndef TM_MILTER_MONITOR_INTERNAL_H
@@ -83,7 +83,8 @@ struct monitor {
 	struct child frontend;
 	struct child resolver;
 	struct reload reload;
-	pid_t verify_pid;	/* checks the cache file; 0: no check */
+	pid_t verify_pid;	/* checks a file; 0: no check */
+	size_t verify_file;	/* which; in damage.c's table */
 	struct loop_timer *verify_limit;
 	struct watched watched[WATCHED_MAX];
 	size_t watched_n;
@@ -146,10 +147,10 @@ void reload_frontend_ended(struct monitor *m);
 bool damage_init(struct monitor *m);
 
 /* True when a frontend that ended like this may have met a damaged file:
- * then its restart waits until the file was checked. */
+ * then its restart waits until all were checked. */
 bool damage_suspected(struct monitor *m, int status);
 
-/* The process that checked the file has ended. */
+/* The process that checked a file has ended. */
 void damage_checked(struct monitor *m, int status);
 
 /* ---- watchfiles.c ------------------------------------------------------ */

@@ -39,6 +39,13 @@ enum {
 	MSG_RELOADED = 64,	/* u8 ok, string: messages */
 };
 
+/* With which the frontend ends, of sysexits.h: a file of state_dir is
+ * damaged. */
+enum {
+	EXIT_CACHE_DAMAGED = 65,	/* EX_DATAERR */
+	EXIT_HISTORY_DAMAGED = 66,	/* EX_NOINPUT */
+};
+
 /* Descriptors a child finds open. */
 enum {
 	FD_CONTROL_CHANNEL = 3,	/* to the monitor */

@@ -31,6 +31,8 @@ struct services {
 
 	struct cache *cache;
 	struct learner *learner;	/* NULL: none */
+	struct history *history;	/* NULL: none */
+	struct historian *historian;
 	struct counters counters;
 	struct rulecounts *rulecounts;
 	struct logring *ring;

@@ -4,6 +4,7 @@
 #include "milter/services-internal.h"
 
 #include "audit/rulecounts.h"
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/listeners.h"
 #include "milter/proto.h"
@@ -96,6 +97,16 @@ struct cache *services_cache(struct services *s)
 struct learner *services_learner(struct services *s)
 {
 	return s->learner;
+}
+
+struct history *services_history(struct services *s)
+{
+	return s->history;
+}
+
+struct historian *services_historian(struct services *s)
+{
+	return s->historian;
 }
 
 struct counters *services_counters(struct services *s)
@@ -266,6 +277,7 @@ json_t *services_status(struct services *s)
 	    json_integer((json_int_t)dropped));
 	json_object_set_new(o, "counters", counters_json(&s->counters));
 	json_object_set_new(o, "cache", cache_json(s->cache));
+	json_object_set_new(o, "history", historian_status(s->historian));
 	json_object_set_new(o, "learner", s->learner ?
 	    learner_status(s->learner) : json_null());
 	return o;

@@ -15,6 +15,8 @@
 #include "conf/conf.h"
 #include "mtasts/cache.h"
 
+struct historian;
+struct history;
 struct learner;
 struct services;
 
@@ -26,6 +28,10 @@ struct conf *services_conf(struct services *s);
 struct cache *services_cache(struct services *s);
 struct learner *services_learner(struct services *s);
 struct counters *services_counters(struct services *s);
+
+/* NULL while history.size is 0, or the file could not be opened. */
+struct history *services_history(struct services *s);
+struct historian *services_historian(struct services *s);
 
 /* The fuse, locked inside (policy/fuse.h says what each means). */
 void services_fuse_saw(struct services *s, const char *listener,

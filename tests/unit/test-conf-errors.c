@@ -204,9 +204,17 @@ static const struct {
 	{ "rule with a list nobody defined", "list \"l\" { file = "
 	    "\"/partners\" }\nrule \"r\" {\n list = \"m\"\n require = tls "
 	    "}\n", F "3: list: there is no list \"m\"" },
-	{ "condition of later", "rule \"x\" { require = tls\n"
-	    "history = downgrade }\n",
-	    F "2: \"history\" is not built yet" },
+	{ "unknown history", "rule \"x\" { require = tls\n"
+	    "history = upgrade }\n",
+	    F "2: history: \"upgrade\" is none of: downgrade" },
+	{ "history.min of nothing", "history { min = 0 }\n",
+	    F "1: min: \"0\" is not a number from 1 to 16" },
+	{ "history.min of too much", "history { min = 17 }\n",
+	    F "1: min: \"17\" is not a number from 1 to 16" },
+	{ "history.days over a year", "history {\ndays = 366 }\n",
+	    F "2: days: \"366\" is not a number from 1 to 365" },
+	{ "history.size beyond bounds", "history { size = 10000001 }\n",
+	    F "1: size: \"10000001\" is not a number from 0 to 10000000" },
 	{ "word of later", "dns {\ndnssec = trust-ad\n}\n",
 	    F "2: dnssec: \"trust-ad\" is not built yet" },
 	{ "dane as a condition", "rule \"x\" { require = tls\n"

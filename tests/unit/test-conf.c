@@ -23,6 +23,10 @@ static void defaults_touch_nothing(void)
 	CU_ASSERT_EQUAL(c->rules.rules[0]->require, REQUIRE_TLS);
 	CU_ASSERT_EQUAL(c->rules.rules[0]->unknown, UNKNOWN_ACCEPT);
 	CU_ASSERT(c->needs_to_policy && !c->needs_from_policy);
+	CU_ASSERT(!c->needs_history);
+	CU_ASSERT_EQUAL(c->history.min, 3);
+	CU_ASSERT_EQUAL(c->history.days, 30);
+	CU_ASSERT_EQUAL(c->history_size, 1000000);
 	CU_ASSERT(c->rules.exempt_null_sender);
 	CU_ASSERT(!c->rules.exempt_authenticated);
 	CU_ASSERT_STRING_EQUAL(c->user, "tlsmilter");
@@ -63,7 +67,8 @@ static const char full[] =
     "  timeout = 7 }\n"
     "https { allow_private = yes port = 8443 max_size = 1024 }\n"
     "cache { size = 64MiB min_refresh = 60m max_negative = 90s }\n"
-    "fuse { after = 1h networks = 3 }\n"
+    "fuse { after = 1h networks = 3 } "
+    "history { min = 5 days = 7 size = 1000 }\n"
     "exempt { client = {} authenticated = yes from = \"file:/senders\" }\n"
     "listener \"proxied\" { match = 10465 tls = unknown }\n"
     "rule \"exception\" { client = .example.com require = none }\n"
@@ -74,7 +79,8 @@ static const char full[] =
     "  authenticated = no action = defer unknown = defer }\n"
     "rule \"ours\" { to_policy = {enforce, testing} require = tls\n"
     "  action = tag } rule \"theirs\" { from_policy = enforce\n"
-    "  require = tls1.3 }\n";
+    "  require = tls1.3 } rule \"past\" { history = Downgrade\n"
+    "  require = tls action = defer }\n";
 
 static void values_arrive(void)
 {
@@ -100,6 +106,10 @@ static void values_arrive(void)
 	CU_ASSERT_EQUAL(c->max_negative, 90);
 	CU_ASSERT_EQUAL(c->fuse_after, 3600);
 	CU_ASSERT_EQUAL(c->fuse_networks, 3);
+	CU_ASSERT_EQUAL(c->history.min, 5);
+	CU_ASSERT_EQUAL(c->history.days, 7);
+	CU_ASSERT_EQUAL(c->history_size, 1000);
+	CU_ASSERT(c->needs_history);
 	CU_ASSERT(client_set_is_empty(c->exempt_client));
 	CU_ASSERT(c->rules.exempt_authenticated);
 	CU_ASSERT(addr_set_match(c->rules.exempt_from, "a@b.example.com",
@@ -113,7 +123,7 @@ static void rules_arrive(void)
 	struct conf *c = load_good(full);
 	const struct rule *r;
 
-	CU_ASSERT_EQUAL_FATAL(c->rules.n, 5);
+	CU_ASSERT_EQUAL_FATAL(c->rules.n, 6);
 	CU_ASSERT_EQUAL(c->rules.rules[0]->require, REQUIRE_NONE);
 	r = c->rules.rules[1];
 	CU_ASSERT_STRING_EQUAL(r->name, "bank");
@@ -129,6 +139,8 @@ static void rules_arrive(void)
 	CU_ASSERT_EQUAL(r->requiretls, 0);
 	CU_ASSERT_EQUAL(r->authenticated, 0);
 	CU_ASSERT_EQUAL(r->unknown, UNKNOWN_DEFER);
+	CU_ASSERT(!r->history_downgrade);
+	CU_ASSERT(c->rules.rules[5]->history_downgrade);
 	r = c->rules.rules[3];
 	CU_ASSERT_EQUAL(r->to_policy, PROMISE_ENFORCE | PROMISE_TESTING);
 	CU_ASSERT_STRING_EQUAL(c->rules.rules[4]->name, "theirs");
@@ -266,6 +278,7 @@ static void reload_knows_what_it_takes(void)
 	} cases[] = {
 		{ "live options", "mode = observe\n",
 		    "mode = enforce relays = 192.0.2.1 log = actions\n"
+		    "history { min = 1 days = 9 }\n"
 		    "cache { min_refresh = 2h } rule \"x\" { require = tls }",
 		    "", false },
 		{ "the same in other words", "cache { size = 1GiB }",
@@ -276,6 +289,8 @@ static void reload_knows_what_it_takes(void)
 		{ "user and state", "",
 		    "user = mail state_dir = /tmp cache { size = 2GiB }",
 		    "user state_dir cache.size", false },
+		{ "size of the history", "", "history { size = 0 }",
+		    "history.size", false },
 		{ "name servers", "", "dns { servers = 192.0.2.1 }", "",
 		    true },
 		{ "proxy", "", "https { proxy = \"http://192.0.2.1:3128\" }",
@@ -349,6 +364,20 @@ static void unwise_settings_are_warned_of(void)
 		    "/oldlist: this list has expired" },
 		{ "a list is a condition", "list \"l\" { file = "
 		    "\"/partners\" }\nrule \"x\" { list = l require = none }\n"
+		    "rule \"y\" { require = tls }", "" },
+		{ "rejecting for the past",
+		    "rule \"x\" { history = downgrade require = tls\n"
+		    "action = reject }",
+		    F "1: rule \"x\": action = defer is recommended" },
+		{ "a history of nothing", "history { size = 0 }\n"
+		    "rule \"x\" { history = downgrade require = tls }",
+		    F "2: rule \"x\" never matches, since history.size" },
+		{ "a history of users",
+		    "rule \"x\" { history = downgrade require = tls\n"
+		    "authenticated = yes }",
+		    F "1: rule \"x\" never matches, since history is not" },
+		{ "no end, since it has a condition",
+		    "rule \"x\" { history = downgrade require = none }\n"
 		    "rule \"y\" { require = tls }", "" },
 		{ "strip_ar", "\nstrip_ar = all\n", F "2: strip_ar = all" },
 	};

@@ -52,6 +52,66 @@ static void no_name_without_client_or_domain(void)
 	CU_ASSERT_EQUAL(strlen(name), 253 + 1 + strlen("192.0.2.0/24"));
 }
 
+/* ---- what makes an event ----------------------------------------------- */
+
+/* A message over TLS 1.2 from somebody, unless changed. */
+static struct session_facts session(void)
+{
+	struct session_facts s = { .listener_port = "25",
+		.tls = { .state = TLS_ENCRYPTED, .version = "TLSv1.2" } };
+
+	CU_ASSERT(netaddr_parse("192.0.2.1", &s.client));
+	return s;
+}
+
+static void check_event(const char *label, const struct session_facts *s,
+    const struct message_facts *m, bool want)
+{
+	char name[PAIR_NAME_SIZE] = "";
+	struct pair_event e = { 0 };
+
+	CHECK_CASE(label, pair_of_message(s, m, 3, NOW, name, &e) == want);
+	CHECK_CASE_STR(label, name, want ? "example.com 192.0.2.0/24" : "");
+	CHECK_CASE(label, e.when == (want ? NOW : 0));
+	CHECK_CASE(label, e.tls == (want && s->tls.state == TLS_ENCRYPTED));
+	CHECK_CASE(label, e.version == (e.tls ? 12 : 0));
+	CHECK_CASE(label, e.keep == (want ? 3 : 0));
+}
+
+/* Design §6.12 names who is never remembered. */
+static void only_mail_of_strangers_makes_an_event(void)
+{
+	const struct message_facts plain = { .from = "a@example.com",
+		.from_domain = "example.com" };
+	struct message_facts m = plain;
+	struct session_facts s = session();
+
+	check_event("over TLS", &s, &m, true);
+	s.tls = (struct tls_facts){ .state = TLS_PLAINTEXT };
+	check_event("in plaintext", &s, &m, true);
+	s.tls.state = TLS_UNKNOWN;
+	check_event("not known whether it was TLS", &s, &m, false);
+	s = session();
+	s.relay = true;
+	check_event("a relay", &s, &m, false);
+	s = session();
+	s.client_exempt = true;
+	check_event("an exempt client", &s, &m, false);
+	s = session();
+	s.non_smtp = true;
+	check_event("no SMTP session", &s, &m, false);
+	s = session();
+	s.client = (struct netaddr){ .family = AF_UNSPEC };
+	check_event("no client address", &s, &m, false);
+	s = session();
+	m.auth_user = "user";
+	check_event("an authenticated session", &s, &m, false);
+	m = (struct message_facts){ .from = "" };
+	check_event("a null sender", &s, &m, false);
+	m = (struct message_facts){ .from = "root" };
+	check_event("a sender without domain", &s, &m, false);
+}
+
 /* ---- what a pair remembers --------------------------------------------- */
 
 static void note(struct pair *p, int64_t when, bool tls, unsigned keep)
@@ -278,6 +338,8 @@ static const struct unit_test tests[] = {
 	    names_hold_the_domain_and_the_network },
 	{ "no name without client or domain",
 	    no_name_without_client_or_domain },
+	{ "design §6.12: only mail of strangers makes an event",
+	    only_mail_of_strangers_makes_an_event },
 	{ "TLS and plaintext are counted apart", messages_are_counted_apart },
 	{ "only the last times are kept", only_the_last_times_are_kept },
 	{ "counts stop at their end", counts_stop_at_their_end },

@@ -122,11 +122,11 @@ static void child_arguments_are_checked(void)
 {
 	static const struct {
 		const char *label;
-		const char *args[9];
+		const char *args[10];
 		bool ok;
 	} cases[] = {
-		{ "all", { "-c", "/c", "-s", "/s", "-p", "unix:/m", "-z123" },
-		    true },
+		{ "all", { "-c", "/c", "-s", "/s", "-p", "unix:/m", "-z123",
+		    "-y77" }, true },
 		{ "no state folder", { "-p", "unix:/m", "-z", "1" }, false },
 		{ "no socket", { "-s", "/s", "-z", "1" }, false },
 		{ "size is no number", { "-s/s", "-punix:/m", "-z1x" },
@@ -144,7 +144,8 @@ static void child_arguments_are_checked(void)
 		CHECK_CASE(cases[i].label, child_args_parse(n + 1, argv,
 		    &a) == cases[i].ok);
 		CHECK_CASE(cases[i].label, !cases[i].ok ||
-		    (a.cache_size == 123 && strcmp(a.milter, "unix:/m") == 0));
+		    (a.cache_size == 123 && a.history_size == 77 &&
+		    strcmp(a.milter, "unix:/m") == 0));
 	}
 }
 

@@ -11,9 +11,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/services.h"
+#include "tests/unit/tmpdir.h"
 #include "tests/unit/unit.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* ---- the services ------------------------------------------------------ */
@@ -25,6 +28,9 @@ static struct {
 	unsigned fuse_tls, fuse_plain;
 	bool blown;
 	int64_t waiting;
+	struct history *history;
+	unsigned recorded, recorded_tls;
+	char recorded_name[PAIR_NAME_SIZE];
 	struct buf log;
 } fake;
 
@@ -44,6 +50,30 @@ struct learner *services_learner(struct services *s)
 {
 	(void)s;
 	return NULL;
+}
+
+struct history *services_history(struct services *s)
+{
+	(void)s;
+	return fake.history;
+}
+
+struct historian *services_historian(struct services *s)
+{
+	(void)s;
+	return NULL;
+}
+
+void historian_saw(struct historian *h, const struct session_facts *s,
+    const struct message_facts *m, unsigned keep, int64_t now)
+{
+	struct pair_event e;
+
+	(void)h;
+	if (!pair_of_message(s, m, keep, now, fake.recorded_name, &e))
+		return;
+	fake.recorded++;
+	fake.recorded_tls += e.tls;
 }
 
 struct counters *services_counters(struct services *s)
@@ -687,6 +717,156 @@ static void an_mta_that_cannot_be_edited_gets_a_deferral(void)
 	quit(&mta);
 }
 
+/* ---- the past ---------------------------------------------------------- */
+
+/* One message to one recipient; what became of it. */
+static enum session_answer deliver(struct mta *mta, const char *from,
+    const char *to)
+{
+	enum session_answer a = mail(mta, from, NULL);
+
+	if (a == SESSION_CONTINUE)
+		a = rcpt(mta, to);
+	return a == SESSION_CONTINUE ? eom(mta) : a;
+}
+
+/* Design §6.12: each accepted message of a session counts. */
+static void accepted_mail_is_remembered(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.77", 4711, true);
+	CU_ASSERT_EQUAL(deliver(&mta, "<a@client.example>",
+	    "<b@others.example>"), SESSION_CONTINUE);
+	CU_ASSERT_STRING_EQUAL(fake.recorded_name,
+	    "client.example 192.0.2.0/24");
+	use_tls(&mta);
+	for (int i = 0; i < 2; i++)
+		deliver(&mta, "<a@CLIENT.example>", "<b@ours.example>");
+	CU_ASSERT_EQUAL(fake.recorded, 3);
+	CU_ASSERT_EQUAL(fake.recorded_tls, 2);
+	quit(&mta);
+}
+
+static void what_is_not_accepted_leaves_no_trace(void)
+{
+	struct mta mta;
+
+	load(REJECT_RULE);
+	connect_from(&mta, "192.0.2.77", 4711, true);
+	CU_ASSERT_EQUAL(deliver(&mta, "<a@client.example>",
+	    "<b@ours.example>"), SESSION_REJECT);
+	session_abort(mta.session);
+	/* The MTA, or another filter, refused it after RCPT. */
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@others.example>");
+	session_data(mta.session, &mta.macros);
+	session_abort(mta.session);
+	/* The client left before the end. */
+	mail(&mta, "<a@client.example>", NULL);
+	rcpt(&mta, "<b@others.example>");
+	quit(&mta);
+	CU_ASSERT_EQUAL(fake.recorded, 0);
+}
+
+static void some_are_never_remembered(void)
+{
+	struct mta mta;
+
+	load(OURS "relays = {\"192.0.2.1\"} exempt { client = 192.0.2.2 }\n"
+	    "listener \"p\" { match = \"10465\" tls = unknown }\n");
+	connect_from(&mta, "192.0.2.1", 4711, true);
+	deliver(&mta, "<a@client.example>", "<b@ours.example>");
+	quit(&mta);
+	connect_from(&mta, "192.0.2.2", 4711, true);
+	deliver(&mta, "<a@client.example>", "<b@ours.example>");
+	quit(&mta);
+	connect_from(&mta, "192.0.2.3", 4711, true);
+	deliver(&mta, "<>", "<b@ours.example>");
+	mta_set(&mta, "{auth_authen}", "user");
+	deliver(&mta, "<a@client.example>", "<b@ours.example>");
+	quit(&mta);
+	connect_from(&mta, "192.0.2.3", 4711, true);
+	mta_set(&mta, "{daemon_port}", "10465");
+	session_connect(mta.session, "[x]", (struct sockaddr *)
+	    &(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = 1,
+	    .sin_addr.s_addr = htonl(0xc0000203) }, &mta.macros);
+	deliver(&mta, "<a@client.example>", "<b@ours.example>");
+	quit(&mta);
+	CU_ASSERT_EQUAL(fake.recorded, 0);
+}
+
+/* A history in which client.example has come over TLS three times. */
+static void remember_client(struct tmpdir *dir)
+{
+	struct history_options o = { .entries = 10 };
+	const struct pair_event event = { .when = clock_wall(), .tls = true,
+		.version = 13, .keep = 3 };
+	enum store_error e = STORE_OK;
+	struct buf err;
+
+	tmpdir_make(dir);
+	o.state_dir = dir->dir;
+	buf_init(&err, 1000);
+	fake.history = history_open(&o, &err, &e);
+	buf_clear(&err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fake.history);
+	CU_ASSERT_EQUAL(history_begin(fake.history), STORE_OK);
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(history_note(fake.history,
+		    "client.example 192.0.2.0/24", &event), STORE_OK);
+	CU_ASSERT_EQUAL(history_commit(fake.history), STORE_OK);
+}
+
+#define HISTORY_RULE OURS "rule \"downgrade\" { history = downgrade " \
+	"require = tls action = defer }\n"
+
+static void a_downgrade_is_noticed(void)
+{
+	static const struct {
+		const char *label, *rules, *client, *from;
+		bool tls;
+		enum session_answer want;
+		bool recorded;
+	} cases[] = {
+		{ "its network, in plaintext", HISTORY_RULE, "192.0.2.99",
+		    "<a@client.example>", false, SESSION_DEFER, false },
+		{ "over TLS", HISTORY_RULE, "192.0.2.99",
+		    "<a@client.example>", true, SESSION_CONTINUE, true },
+		{ "another network", HISTORY_RULE, "192.0.3.99",
+		    "<a@client.example>", false, SESSION_CONTINUE, true },
+		{ "another sender", HISTORY_RULE, "192.0.2.99",
+		    "<a@other.example>", false, SESSION_CONTINUE, true },
+		{ "a null sender", HISTORY_RULE, "192.0.2.99", "<>", false,
+		    SESSION_CONTINUE, false },
+		{ "more is asked", "history { min = 4 }\n" HISTORY_RULE,
+		    "192.0.2.99", "<a@client.example>", false,
+		    SESSION_CONTINUE, true },
+		{ "a relay", "relays = {\"192.0.2.99\"}\n" HISTORY_RULE,
+		    "192.0.2.99", "<a@client.example>", false,
+		    SESSION_CONTINUE, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tmpdir dir;
+		struct mta mta;
+
+		load(cases[i].rules);
+		remember_client(&dir);
+		connect_from(&mta, cases[i].client, 4711, true);
+		if (cases[i].tls)
+			use_tls(&mta);
+		CHECK_CASE(cases[i].label, deliver(&mta, cases[i].from,
+		    "<b@ours.example>") == cases[i].want);
+		CHECK_CASE(cases[i].label, fake.recorded == cases[i].recorded);
+		quit(&mta);
+		history_close(fake.history);
+		fake.history = NULL;
+		tmpdir_remove(&dir);
+	}
+}
+
 static void clean_up(void)
 {
 	conf_unref(fake.conf);
@@ -726,6 +906,14 @@ static const struct unit_test tests[] = {
 	{ "the fuse softens a refusal", the_fuse_softens_a_refusal },
 	{ "an MTA that cannot be edited gets a deferral (PF-MI-13)",
 	    an_mta_that_cannot_be_edited_gets_a_deferral },
+	{ "design 6.12: accepted mail is remembered",
+	    accepted_mail_is_remembered },
+	{ "issue 3: what is not accepted leaves no trace",
+	    what_is_not_accepted_leaves_no_trace },
+	{ "design 6.12: some are never remembered",
+	    some_are_never_remembered },
+	{ "history = downgrade: a downgrade is noticed",
+	    a_downgrade_is_noticed },
 	{ "clean up", clean_up },
 };
 
