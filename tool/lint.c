@@ -14,12 +14,23 @@
 
 #include "conf/control.h"
 #include "mtasts/mtasts.h"
+#include "tool/lint-list.h"
 #include "tool/out.h"
 #include "tool/readfile.h"
 #include "util/buf.h"
 
-/* More than a sender accepts, so that the size can be a finding. */
-#define LINT_READ_MAX (4 * 1024 * 1024)
+/* More than a sender or a reader of lists accepts, so that the size can be
+ * a finding. */
+#define LINT_READ_MAX (64 * 1024 * 1024)
+
+struct lint_values {
+	bool list;
+};
+
+static const struct option_def options[] = {
+	{ "list", 'l', OPTION_FLAG, offsetof(struct lint_values, list), NULL,
+	  "the files are partner lists" },
+};
 
 struct lint {
 	const char *file;
@@ -123,7 +134,8 @@ static enum status lint_text(struct lint *l, const struct buf *text)
 	return status;
 }
 
-static enum status lint_file(const struct tool *t, const char *file)
+static enum status lint_file(const struct tool *t, const char *file,
+    const struct lint_values *o)
 {
 	struct lint l = { .file = file, .json = t->json };
 	enum status status = STATUS_UNKNOWN;
@@ -131,10 +143,12 @@ static enum status lint_file(const struct tool *t, const char *file)
 
 	buf_init(&text, LINT_READ_MAX);
 	buf_init(&err, 1000);
-	if (readfile(file, &text, &err))
-		status = lint_text(&l, &text);
-	else
+	if (!readfile(file, &text, &err))
 		complain("%s", buf_str(&err));
+	else if (o->list)
+		status = lint_list(t, file, &text);
+	else
+		status = lint_text(&l, &text);
 	buf_clear(&err);
 	buf_clear(&text);
 	return status;
@@ -145,19 +159,22 @@ static enum status run_lint(struct tool *t, const void *values, int n,
 {
 	enum status status = STATUS_GOOD;
 
-	(void)values;
 	for (int i = 0; i < n; i++)
-		status = status_worse(status, lint_file(t, operands[i]));
+		status = status_worse(status, lint_file(t, operands[i], values));
 	return status;
 }
 
 const struct command command_lint = {
 	.name = "lint",
 	.usage = "FILE|-...",
-	.summary = "check the text of an MTA-STS policy",
+	.summary = "check the text of an MTA-STS policy, or a partner list",
 	.details = "Every finding is one line, FILE:LINE:COLUMN: SEVERITY: "
-	    "TEXT [ID].\nExit status 2: invalid; 1: valid, with warnings; "
+	    "TEXT [ID];\nof a list, FILE:LINE:COLUMN: SEVERITY: MEMBER: "
+	    "TEXT.\nExit status 2: invalid; 1: valid, with warnings; "
 	    "3: a file could not be read.",
+	.options = options,
+	.options_n = sizeof(options) / sizeof(options[0]),
+	.values_size = sizeof(struct lint_values),
 	.min_operands = 1,
 	.max_operands = -1,
 	.run = run_lint,

@@ -31,7 +31,8 @@ def load_schemas():
         with open(path) as file:
             schema = json.load(file)
         jsonschema.Draft7Validator.check_schema(schema)
-        schemas[schema["properties"]["schema"]["const"]] = schema
+        if "schema" in schema["properties"]:    # else it is not ours
+            schemas[schema["properties"]["schema"]["const"]] = schema
     return schemas
 
 
