@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from rig.client import Smtp  # noqa: E402
 from rig.daemon import Daemon  # noqa: E402
+from rig.doors import Doors  # noqa: E402
 from rig.postfix import DovecotAuth, Postfix  # noqa: E402
 from rig.logs import Syslog  # noqa: E402
 from rig.sendmail import SaslAuthd, Sendmail  # noqa: E402
@@ -130,6 +131,13 @@ def sasl():
     auth = DovecotAuth()
     yield auth.options
     auth.stop()
+
+
+@pytest.fixture
+def doors(daemon, postfix, sendmail):
+    """Every kind of mail server wired to a daemon, one at a time (rig/
+    doors.py)."""
+    return Doors(daemon, postfix, sendmail)
 
 
 MILTER = "inet:127.0.0.1:8899"
