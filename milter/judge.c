@@ -104,17 +104,25 @@ static void gather_history(struct judge *j)
 		    &j->conf->history, clock_wall(), &j->facts.history);
 }
 
-void judge_begin(struct judge *j, struct services *services,
-    struct session_facts *session, const struct judge_sender *sender)
+void judge_begin_with(struct judge *j, struct services *services,
+    struct conf *conf, struct session_facts *session,
+    const struct judge_sender *sender)
 {
 	judge_end(j);
 	j->services = services;
 	j->session = session;
-	j->conf = services_conf(services);
+	j->conf = conf;
 	take_sender(j, sender);
 	judge_session(j, session);
 	gather_from(j);
 	gather_history(j);
+}
+
+void judge_begin(struct judge *j, struct services *services,
+    struct session_facts *session, const struct judge_sender *sender)
+{
+	judge_begin_with(j, services, services_conf(services), session,
+	    sender);
 }
 
 void judge_set_queue_id(struct judge *j, const char *id)
@@ -221,15 +229,26 @@ static void count_verdict(struct judge *j, const struct verdict *v)
 	rulecounts_count_verdict(v);
 }
 
+/* Whatever is not accepted has its line. Where no line of the whole message
+ * follows, this is the place of what that would say. */
+static bool wants_line(const struct judge *j, const struct verdict *v)
+{
+	if (v->action >= ACTION_DEFER || j->conf->log == LOG_RECIPIENTS)
+		return true;
+	return j->has_no_end && (v->would > ACTION_ACCEPT ||
+	    j->conf->log == LOG_MESSAGE);
+}
+
 /* Judge the recipient, or none, and act on the verdict. */
 static void decide(struct judge *j, const struct rcpt_facts *rcpt,
     struct verdict *v_r, struct reply *reply_r)
 {
 	verdict_decide(&j->conf->rules, j->session, &j->facts, rcpt,
 	    services_fuse_blown(j->services, fuse_key(j->session)),
-	    rulecounts_count_rule, NULL, v_r);
-	count_verdict(j, v_r);
-	if (v_r->action >= ACTION_DEFER || j->conf->log == LOG_RECIPIENTS)
+	    j->uncounted ? NULL : rulecounts_count_rule, NULL, v_r);
+	if (!j->uncounted)
+		count_verdict(j, v_r);
+	if (wants_line(j, v_r))
 		audit_rcpt(j, rcpt, v_r);
 	if (v_r->action >= ACTION_DEFER)
 		reply_build(v_r, j->conf->help_url, reply_r);

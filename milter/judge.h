@@ -39,7 +39,7 @@ struct judge_worst {
 };
 
 /* Caller's storage; zero-initialised is "no message". The door may read all
- * of it, and write queue_id. */
+ * of it, and write queue_id and what is said to be the door's. */
 struct judge {
 	struct services *services;
 	const struct session_facts *session;
@@ -51,6 +51,9 @@ struct judge {
 	struct message_facts facts;
 	unsigned accepted;
 	struct judge_worst worst;
+	bool uncounted;		/* set by a door: another counts this */
+	bool has_no_end;	/* set by a door: no line of the message will
+				 * come, so every recipient has its own */
 };
 
 /*
@@ -60,6 +63,12 @@ struct judge {
  */
 void judge_begin(struct judge *j, struct services *services,
     struct session_facts *session, const struct judge_sender *sender);
+
+/* The same with a configuration that was pinned before; takes the caller's
+ * reference. For a door that judges a message in several steps. */
+void judge_begin_with(struct judge *j, struct services *services,
+    struct conf *conf, struct session_facts *session,
+    const struct judge_sender *sender);
 
 /* True between judge_begin() and judge_end(). */
 static inline bool judge_is_open(const struct judge *j)
