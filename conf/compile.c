@@ -300,16 +300,50 @@ static void sort_hosted(struct loader *l, const struct conf_text *t)
 
 /* ---- sockets ----------------------------------------------------------- */
 
+/* One address of a socket, and the option that names it. */
+struct named_socket {
+	const char *option;
+	const struct conf_value *value;
+};
+
+/* Two of them at one address: the second could not be bound. */
+static void check_pair(struct loader *l, const struct named_socket *a,
+    const struct named_socket *b)
+{
+	unsigned line = a->value->line > b->value->line ? a->value->line :
+	    b->value->line;
+
+	if (strcmp(a->value->text, b->value->text) != 0)
+		return;
+	if (strcmp(a->option, b->option) == 0)
+		load_error(l, line, "%s: %s is there twice", a->option,
+		    a->value->text);
+	else
+		load_error(l, line, "%s and %s are the same socket",
+		    a->option, b->option);
+}
+
+#define SOCKET_OPTIONS_MAX 8
+#define NAMED_SOCKETS_MAX (SOCKET_OPTIONS_MAX * CONF_SOCKETS_MAX)
+
 static void check_sockets(struct loader *l, const struct conf_text *t)
 {
-	const struct conf_entry *milter, *control;
+	struct named_socket all[NAMED_SOCKETS_MAX];
+	size_t n = 0;
 
-	milter = conf_group_find(&t->g[0], option_find("", "milter"));
-	control = conf_group_find(&t->g[0], option_find("", "control"));
-	if (milter && milter->n && control && control->n &&
-	    strcmp(milter->v[0].text, control->v[0].text) == 0)
-		load_error(l, milter->line > control->line ? milter->line :
-		    control->line, "milter and control are the same socket");
+	for (size_t i = 0; i < t->g[0].n; i++) {
+		const struct conf_entry *e = &t->g[0].e[i];
+
+		if (e->option->type != OPT_ENDPOINT &&
+		    e->option->type != OPT_ENDPOINTS)
+			continue;
+		for (size_t k = 0; k < e->n && n < NAMED_SOCKETS_MAX; k++)
+			all[n++] = (struct named_socket){ e->option->name,
+				&e->v[k] };
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			check_pair(l, &all[k], &all[i]);
 }
 
 /* ---- all of it --------------------------------------------------------- */

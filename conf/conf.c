@@ -119,6 +119,7 @@ static void conf_clear_lists(struct conf *c)
 	for (size_t i = 0; i < c->hosted_n; i++)
 		free(c->hosted[i].domain);
 	free(c->hosted);
+	free(c->policy_service.v);
 	for (size_t i = 0; i < c->listeners_n; i++) {
 		free(c->listeners[i].name);
 		strv_clear(&c->listeners[i].match);

@@ -32,6 +32,13 @@ struct hosted {
 	unsigned stated;
 };
 
+/* The sockets of one door, as many as were configured. */
+#define CONF_SOCKETS_MAX 16
+struct conf_sockets {
+	struct endpoint *v;
+	size_t n;
+};
+
 struct conf_listener {		/* `listener "name" { … }` */
 	char *name;
 	struct strv match;
@@ -55,6 +62,7 @@ struct conf {
 
 	bool observe;		/* mode */
 	struct endpoint milter;
+	struct conf_sockets policy_service;
 	struct endpoint control;
 	mode_t socket_mode;
 	char *socket_group;	/* "": none; no string here is NULL */

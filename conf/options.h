@@ -29,6 +29,7 @@ enum opt_type {
 	OPT_ENDPOINT,	/* struct endpoint */
 	OPT_REPLY,	/* struct reply_template; parsed after `action` */
 	OPT_STRINGS,	/* struct strv: from here on, lists */
+	OPT_ENDPOINTS,	/* struct conf_sockets */
 	OPT_CLIENTS,	/* struct client_set * */
 	OPT_ADDRESSES,	/* struct addr_set * */
 	OPT_PROMISES,	/* unsigned: PROMISE_* bits */

@@ -241,6 +241,27 @@ static bool set_endpoint(const struct option *o, const char *s, void *base,
 	return true;
 }
 
+/* Each is a descriptor that is handed from process to process. */
+static bool set_endpoints(const struct option *o, const char *s, void *base,
+    struct buf *canon, struct buf *err)
+{
+	struct conf_sockets *sockets = field(o, base);
+	struct endpoint *more;
+
+	if (sockets->n == CONF_SOCKETS_MAX) {
+		buf_addf(err, "more than %d sockets", CONF_SOCKETS_MAX);
+		return false;
+	}
+	more = reallocarray(sockets->v, sockets->n + 1, sizeof(*more));
+	if (!more)
+		return false;
+	sockets->v = more;
+	if (!endpoint_parse(s, &more[sockets->n], err))
+		return false;
+	endpoint_format(&more[sockets->n++], ENDPOINT_LIBMILTER, canon);
+	return true;
+}
+
 /* The action it must fit is known only when the rule is complete; then
  * load_rules() parses it. */
 static bool set_reply(const struct option *o, const char *s, void *base,
@@ -375,6 +396,7 @@ bool value_set(const struct option *o, const char *text, void *base,
 		[OPT_ENDPOINT] = set_endpoint,
 		[OPT_REPLY] = set_reply,
 		[OPT_STRINGS] = set_strings,
+		[OPT_ENDPOINTS] = set_endpoints,
 		[OPT_CLIENTS] = set_clients,
 		[OPT_ADDRESSES] = set_addresses,
 		[OPT_PROMISES] = set_promises,

@@ -15,7 +15,7 @@
 #include "util/buf.h"
 #include "util/str.h"
 
-#define ARGS_MAX 16
+#define ARGS_MAX (16 + 2 * SOCKETS_MAX)
 #define SPARE_FD 64	/* above every descriptor a child is given */
 
 #define LIVED_WELL_MS 10000
@@ -47,6 +47,10 @@ static void make_argv(const char *title, const struct child_args *args,
 	out->v[n++] = args->state_dir;
 	out->v[n++] = "-p";
 	out->v[n++] = args->milter;
+	for (size_t i = 0; i < args->sockets_n; i++) {
+		out->v[n++] = "-l";
+		out->v[n++] = args->sockets[i];
+	}
 	out->v[n++] = "-z";
 	out->v[n++] = out->size;
 	out->v[n++] = "-y";
@@ -58,6 +62,18 @@ static void make_argv(const char *title, const struct child_args *args,
 	out->v[n] = NULL;
 }
 
+static bool add_socket(struct child_args *a, const char *spec)
+{
+	enum socket_kind kind;
+	const char *address;
+
+	if (a->sockets_n == SOCKETS_MAX ||
+	    !socket_spec_parse(spec, &kind, &address))
+		return false;
+	a->sockets[a->sockets_n++] = spec;
+	return true;
+}
+
 bool child_args_parse(int argc, char **argv, struct child_args *args_r)
 {
 	struct child_args a = { .state_dir = NULL };
@@ -65,13 +81,15 @@ bool child_args_parse(int argc, char **argv, struct child_args *args_r)
 	int letter;
 
 	optind = 1;
-	while (ok && (letter = getopt(argc, argv, "c:s:p:z:y:fv")) != -1) {
+	while (ok && (letter = getopt(argc, argv, "c:s:p:l:z:y:fv")) != -1) {
 		if (letter == 'c')
 			a.config_file = optarg;
 		else if (letter == 's')
 			a.state_dir = optarg;
 		else if (letter == 'p')
 			a.milter = optarg;
+		else if (letter == 'l')
+			ok = add_socket(&a, optarg);
 		else if (letter == 'z')
 			ok = str_to_u64(optarg, UINT64_MAX, &a.cache_size);
 		else if (letter == 'y')

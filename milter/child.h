@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "milter/sockets.h"
+
 struct buf;
 
 #define CHILD_FRONTEND "tlsmilterd: frontend"
@@ -24,6 +26,8 @@ struct child_args {
 	const char *config_file;	/* NULL: the default */
 	const char *state_dir;
 	const char *milter;	/* libmilter's spelling; if it has to bind */
+	const char *sockets[SOCKETS_MAX];	/* specs, milter/sockets.h */
+	size_t sockets_n;
 	uint64_t cache_size;
 	uint64_t history_size;	/* pairs; 0: no history */
 	bool foreground;	/* log to standard error as well */

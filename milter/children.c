@@ -119,6 +119,7 @@ static bool spawn(struct child *c, const char *title,
 		.config_file = m->config_file,
 		.state_dir = m->start->state_dir,
 		.milter = buf_str(&m->milter),
+		.sockets_n = m->sockets.n,
 		.cache_size = m->start->cache_size,
 		.history_size = m->start->history_size,
 		.foreground = m->cmd->foreground || notify_wanted(),
@@ -127,6 +128,8 @@ static bool spawn(struct child *c, const char *title,
 	struct buf err;
 	int pair[2];
 
+	for (size_t i = 0; i < m->sockets.n; i++)
+		args.sockets[i] = m->sockets.v[i].spec;
 	buf_init(&err, 200);
 	if (chan_pair(pair) != 0) {
 		log_err("monitor", "%s: cannot make a channel: %s", c->name,
@@ -173,7 +176,7 @@ static void start_resolver(struct monitor *m, int peer_fd)
 /* Start the frontend and the resolver with it. */
 static void start_frontend(struct monitor *m)
 {
-	struct child_fd fds[6] = {
+	struct child_fd fds[6 + SOCKETS_MAX] = {
 		[2] = { -1, FD_PEER },
 		[3] = { m->milter_fd, FD_MILTER },
 		[4] = { m->control_fd, FD_CONTROL },
@@ -187,7 +190,11 @@ static void start_frontend(struct monitor *m)
 		return;
 	}
 	fds[2].fd = pair[0];
-	started = spawn(&m->frontend, CHILD_FRONTEND, fds, 6);
+	for (size_t i = 0; i < m->sockets.n; i++)
+		fds[6 + i] = (struct child_fd){ m->sockets.v[i].fd,
+			FD_SOCKETS + (int)i };
+	started = spawn(&m->frontend, CHILD_FRONTEND, fds,
+	    6 + m->sockets.n);
 	close(pair[0]);
 	if (!started)
 		restart_later(&m->frontend, 0);

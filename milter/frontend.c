@@ -16,6 +16,7 @@
 #include "milter/door.h"
 #include "milter/historian.h"
 #include "milter/learner.h"
+#include "milter/policyd.h"
 #include "milter/proto.h"
 #include "milter/services-internal.h"
 #include "milter/wire.h"
@@ -329,6 +330,36 @@ static int open_loop(struct frontend *f)
 	return EX_OSERR;
 }
 
+static bool open_policy(struct frontend *f, int fd, const char *address)
+{
+	struct services *s = &f->services;
+
+	if (!s->policyd)
+		s->policyd = policyd_new(f->loop, s);
+	return s->policyd && policyd_listen(s->policyd, fd, address);
+}
+
+/* The doors that may have several sockets, in the order of the arguments. */
+static int open_sockets(struct frontend *f)
+{
+	static bool (*const open[SOCKET_KINDS])(struct frontend *f, int fd,
+	    const char *address) = {
+		[SOCKET_POLICY] = open_policy,
+	};
+	enum socket_kind kind;
+	const char *address;
+
+	for (size_t i = 0; i < f->args.sockets_n; i++) {
+		if (socket_spec_parse(f->args.sockets[i], &kind, &address) &&
+		    open[kind](f, FD_SOCKETS + (int)i, address))
+			continue;
+		log_err("frontend", "cannot serve %s: out of memory or "
+		    "descriptors", f->args.sockets[i]);
+		return EX_OSERR;
+	}
+	return EX_OK;
+}
+
 static void *serve(void *arg)
 {
 	struct frontend *f = arg;
@@ -367,7 +398,7 @@ int frontend_main(int argc, char **argv)
 	static int (*const steps[])(struct frontend *) = {
 		open_conf, open_log, open_cache, open_history,
 		open_learner, open_historian, open_loop,
-		open_door,
+		open_sockets, open_door,
 	};
 	static struct frontend f;
 

@@ -19,6 +19,7 @@
 
 #include "milter/child.h"
 #include "milter/privs.h"
+#include "milter/sockets.h"
 #include "util/buf.h"
 
 struct bundle;
@@ -76,6 +77,8 @@ struct monitor {
 	int lock_fd;
 	int milter_fd;
 	int control_fd;
+	struct sockets sockets;	/* of the other doors */
+	struct buf doors;	/* where it serves, for people */
 
 	struct loop *loop;
 	struct loop_signal *signals[4];

@@ -106,6 +106,9 @@ int monitor_load(struct monitor *m)
 		m->conf = conf_ref(m->start);
 		endpoint_format(&m->start->milter, ENDPOINT_LIBMILTER,
 		    &m->milter);
+		sockets_init(&m->sockets, m->start);
+		buf_adds(&m->doors, buf_str(&m->milter));
+		sockets_describe(&m->sockets, &m->doors);
 		status = seal(m, bundle);
 	}
 	buf_clear(&texts);
@@ -212,7 +215,8 @@ static bool open_listeners(struct monitor *m, struct buf *err)
 		return false;
 	m->milter_fd = open_listener(&m->start->milter,
 	    m->start->socket_mode, group, err);
-	if (m->milter_fd < 0)
+	if (m->milter_fd < 0 || !sockets_open(&m->sockets, open_listener,
+	    m->start->socket_mode, group, err))
 		return false;
 	m->control_fd = open_listener(&m->start->control, 0660,
 	    m->privs.drop ? m->privs.gid : (gid_t)-1, err);

@@ -34,6 +34,7 @@ struct monitor *monitor_new(const struct cmdline *cmd)
 	m->bundle_fd = m->lock_fd = m->milter_fd = m->control_fd = -1;
 	m->reload.bundle_fd = -1;
 	buf_init(&m->milter, 200);
+	buf_init(&m->doors, 200 + SOCKETS_MAX * SOCKET_SPEC_SIZE);
 	if (cmd->config_file) {
 		m->config_file = realpath(cmd->config_file, NULL);
 		if (!m->config_file)
@@ -75,6 +76,7 @@ void monitor_free(struct monitor *m)
 	if (m->start) {
 		close_listener(m->milter_fd, &m->start->milter);
 		close_listener(m->control_fd, &m->start->control);
+		sockets_close(&m->sockets);
 	}
 	children_clear(m);
 	reload_clear(m);
@@ -88,6 +90,7 @@ void monitor_free(struct monitor *m)
 	conf_unref(m->start);
 	conf_unref(m->conf);
 	buf_clear(&m->milter);
+	buf_clear(&m->doors);
 	free(m->config_file);
 	free(m);
 }
@@ -96,13 +99,13 @@ void monitor_ready(struct monitor *m)
 {
 	if (!m->ready) {
 		log_notice("monitor", "version %s serves %s", PACKAGE_VERSION,
-		    buf_str(&m->milter));
+		    buf_str(&m->doors));
 		if (!m->cmd->foreground && !notify_wanted())
 			daemonlog_set_stderr(false);
 		background_ready();
 	}
 	m->ready = true;
-	notify_send("READY=1\nSTATUS=Serving %s", buf_str(&m->milter));
+	notify_send("READY=1\nSTATUS=Serving %.800s", buf_str(&m->doors));
 }
 
 /* Children that were killed and forgotten count until they are gone. */

@@ -5,6 +5,8 @@
 #ifndef TM_MILTER_PROTO_H
 #define TM_MILTER_PROTO_H
 
+#include "milter/sockets.h"
+
 /* frontend → resolver */
 enum {
 	MSG_ASK = 1,		/* struct ask, packed */
@@ -56,7 +58,8 @@ enum {
 	FD_LOCK = 8,		/* frontend: the lock of state_dir, so that it
 				 * lasts until the last user of the files
 				 * is gone */
-	FD_CHILD_END,		/* none from here on */
+	FD_SOCKETS = 9,		/* frontend: those of milter/sockets.h */
+	FD_CHILD_END = FD_SOCKETS + SOCKETS_MAX,	/* none from here on */
 };
 
 #endif

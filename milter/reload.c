@@ -45,8 +45,8 @@ static void finish(struct monitor *m, bool ok)
 	else
 		log_err("monitor", "reload failed, the old configuration "
 		    "stays in force");
-	notify_send("READY=1\nSTATUS=%s %s", ok ? "Serving" :
-	    "The last reload failed; still serving", buf_str(&m->milter));
+	notify_send("READY=1\nSTATUS=%s %.800s", ok ? "Serving" :
+	    "The last reload failed; still serving", buf_str(&m->doors));
 	if (r->asked)
 		answer(m, ok);
 	loop_timer_set(r->limit, -1);

@@ -14,10 +14,12 @@
 struct fuse;
 struct listeners;
 struct logring;
+struct policyd;
 struct rulecounts;
 struct wire;
 
 #define RELOAD_WAITERS_MAX 32
+#define CLIENTS_MAX 8192
 
 struct reload_waiter {
 	services_reload_fn *fn;
@@ -42,7 +44,11 @@ struct services {
 	struct strv fuse_listeners;	/* that sent plaintext */
 	struct listeners *listeners;
 
+	/* Hashes of clients the milter has had, each in its place. */
+	_Atomic uint64_t clients[CLIENTS_MAX];
+
 	/* Of the loop's thread alone. */
+	struct policyd *policyd;	/* NULL: none */
 	struct wire *monitor;
 	struct reload_waiter waiters[RELOAD_WAITERS_MAX];
 	size_t waiters_n;

@@ -7,6 +7,7 @@
 #include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/listeners.h"
+#include "milter/policyd.h"
 #include "milter/proto.h"
 #include "milter/wire.h"
 #include "policy/fuse.h"
@@ -198,6 +199,38 @@ void services_warn_listeners(struct services *s)
 	conf_unref(c);
 }
 
+/* ---- whose session it is ----------------------------------------------- */
+
+/* FNV-1a; never 0, which is an empty place. */
+static uint64_t client_hash(const struct netaddr *client, uint16_t port)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < sizeof(client->bytes); i++)
+		h = (h ^ client->bytes[i]) * 0x100000001b3;
+	h = (h ^ (port & 0xff)) * 0x100000001b3;
+	h = (h ^ (port >> 8)) * 0x100000001b3;
+	return h | 1;
+}
+
+void services_milter_saw(struct services *s, const struct netaddr *client,
+    uint16_t port)
+{
+	uint64_t h = client_hash(client, port);
+
+	atomic_store_explicit(&s->clients[h / 2 % CLIENTS_MAX], h,
+	    memory_order_relaxed);
+}
+
+bool services_milter_has(struct services *s, const struct netaddr *client,
+    uint16_t port)
+{
+	uint64_t h = client_hash(client, port);
+
+	return atomic_load_explicit(&s->clients[h / 2 % CLIENTS_MAX],
+	    memory_order_relaxed) == h;
+}
+
 static json_t *fuse_json(struct services *s)
 {
 	json_t *blown = json_array();
@@ -276,6 +309,8 @@ json_t *services_status(struct services *s)
 	json_object_set_new(o, "log_lines_dropped",
 	    json_integer((json_int_t)dropped));
 	json_object_set_new(o, "counters", counters_json(&s->counters));
+	json_object_set_new(o, "policy_service", s->policyd ?
+	    policyd_status(s->policyd) : json_null());
 	json_object_set_new(o, "cache", cache_json(s->cache));
 	json_object_set_new(o, "history", historian_status(s->historian));
 	json_object_set_new(o, "learner", s->learner ?

@@ -42,6 +42,17 @@ bool services_fuse_blown(struct services *s, const char *listener);
 void services_saw_listener(struct services *s, const char *port,
     const char *name);
 
+/*
+ * If milter and policy service are both asked about a session, only one may
+ * count its messages. The milter, which sees more, says whose session it
+ * has, and the policy service leaves those alone. Sessions of long ago are
+ * forgotten.
+ */
+void services_milter_saw(struct services *s, const struct netaddr *client,
+    uint16_t port);
+bool services_milter_has(struct services *s, const struct netaddr *client,
+    uint16_t port);
+
 /* For the control door: a new `status` object; and a reload, whose result
  * arrives through fn in the loop's thread. */
 json_t *services_status(struct services *s);

@@ -139,6 +139,7 @@ void session_connect(struct session *s, const char *host,
 	f->listener_name = s->listener_name;
 	f->listener_port = s->listener_port;
 	services_saw_listener(s->services, s->listener_port, s->listener_name);
+	services_milter_saw(s->services, &f->client, f->client_port);
 }
 
 /*

@@ -152,6 +152,21 @@ static const struct {
 	    F "1: unexpected byte 0x01" },
 	{ "not UTF-8", "authserv_id = \"\xff\"\n",
 	    F "1: authserv_id: not clean UTF-8 text" },
+	{ "policy service: no address", "policy_service = {\n"
+	    "  \"unix:/a\",\n  \"/etc:5\", \"here\"}\n",
+	    F "3: policy_service: socket address here: neither PORT@HOST nor "
+	    "HOST:PORT; an IPv6 address stands in brackets" },
+	{ "policy service: one twice", "policy_service = {\n"
+	    "  \"inet:1@127.0.0.1\",\n  \"inet:127.0.0.1:1\"}\n",
+	    F "3: policy_service: inet:1@127.0.0.1 is there twice" },
+	{ "policy service: that of the milter", "policy_service = "
+	    "\"inet:localhost:8899\"\n",
+	    F "1: milter and policy_service are the same socket" },
+	{ "policy service: too many", "policy_service = {\n"
+	    "  \"/a\", \"/b\", \"/c\", \"/d\", \"/e\", \"/f\", \"/g\", "
+	    "\"/h\",\n  \"/i\", \"/j\", \"/k\", \"/l\", \"/m\", \"/n\", "
+	    "\"/o\", \"/p\",\n  \"/q\"}\n",
+	    F "4: policy_service: more than 16 sockets" },
 	{ "feature of later", "\nsocketmap = {\"inet:8461@127.0.0.1\"}\n",
 	    F "2: \"socketmap\" is not built yet" },
 	{ "section of later", "mode = observe\npostfix {\n"

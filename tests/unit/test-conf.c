@@ -31,6 +31,7 @@ static void defaults_touch_nothing(void)
 	CU_ASSERT(!c->rules.exempt_authenticated);
 	CU_ASSERT_STRING_EQUAL(c->user, "tlsmilter");
 	CU_ASSERT_STRING_EQUAL(c->state_dir, "/var/lib/tlsmilter");
+	CU_ASSERT_EQUAL(c->policy_service.n, 0);
 	CU_ASSERT_EQUAL(c->socket_mode, 0660);
 	CU_ASSERT_EQUAL(c->cache_size, (uint64_t)1 << 30);
 	CU_ASSERT_EQUAL(c->https_port, 443);
@@ -53,6 +54,7 @@ static const char full[] =
     "/* and\n one over lines */\n"
     "milter = \"unix:/run/x/milter.sock\" socket_mode=0666\n"
     "control = 'unix:/run/x/control.sock'\r\n"
+    "policy_service = {\"inet:localhost:8461\", /run/x/p.sock} "
     "socket_group = postfix\n"
     "user = mail log = recipients\n"
     "help_url = https://example.com/tls\n"
@@ -89,6 +91,9 @@ static void values_arrive(void)
 	CU_ASSERT(!c->observe && !c->rules.observe);
 	CU_ASSERT_EQUAL(c->milter.kind, ENDPOINT_UNIX);
 	CU_ASSERT_STRING_EQUAL(c->milter.path, "/run/x/milter.sock");
+	CU_ASSERT_EQUAL_FATAL(c->policy_service.n, 2);
+	CU_ASSERT_EQUAL(c->policy_service.v[0].port, 8461);
+	CU_ASSERT_STRING_EQUAL(c->policy_service.v[1].path, "/run/x/p.sock");
 	CU_ASSERT_EQUAL(c->socket_mode, 0666);
 	CU_ASSERT_STRING_EQUAL(c->socket_group, "postfix");
 	CU_ASSERT_EQUAL(c->log, LOG_RECIPIENTS);
@@ -286,6 +291,8 @@ static void reload_knows_what_it_takes(void)
 		    false },
 		{ "listeners", "", "milter = inet:9000@127.0.0.1", "milter",
 		    false },
+		{ "policy service", "policy_service = {/a, /b}",
+		    "policy_service = {/b, /a}", "policy_service", false },
 		{ "user and state", "",
 		    "user = mail state_dir = /tmp cache { size = 2GiB }",
 		    "user state_dir cache.size", false },

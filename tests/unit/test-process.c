@@ -8,10 +8,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conf/conf.h"
 #include "milter/child.h"
 #include "milter/cmdline.h"
 #include "milter/notify.h"
 #include "milter/privs.h"
+#include "milter/sockets.h"
 #include "milter/statedir.h"
 #include "milter/wire.h"
 #include "tests/unit/unit.h"
@@ -122,11 +124,15 @@ static void child_arguments_are_checked(void)
 {
 	static const struct {
 		const char *label;
-		const char *args[10];
+		const char *args[13];
 		bool ok;
 	} cases[] = {
 		{ "all", { "-c", "/c", "-s", "/s", "-p", "unix:/m", "-z123",
 		    "-y77" }, true },
+		{ "sockets", { "-s/s", "-p", "unix:/m", "-z123", "-y77", "-l",
+		    "policy=unix:/p", "-lpolicy=inet:1@::1" }, true },
+		{ "a socket of no door", { "-s/s", "-punix:/m",
+		    "-lother=unix:/p" }, false },
 		{ "no state folder", { "-p", "unix:/m", "-z", "1" }, false },
 		{ "no socket", { "-s", "/s", "-z", "1" }, false },
 		{ "size is no number", { "-s/s", "-punix:/m", "-z1x" },
@@ -135,7 +141,7 @@ static void child_arguments_are_checked(void)
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		char *argv[12] = { (char *)(uintptr_t)CHILD_FRONTEND };
+		char *argv[16] = { (char *)(uintptr_t)CHILD_FRONTEND };
 		struct child_args a = { .cache_size = 0 };
 		int n = 0;
 
@@ -147,6 +153,54 @@ static void child_arguments_are_checked(void)
 		    (a.cache_size == 123 && a.history_size == 77 &&
 		    strcmp(a.milter, "unix:/m") == 0));
 	}
+}
+
+static int open_dev_null(const struct endpoint *ep, mode_t mode,
+    gid_t group, struct buf *err)
+{
+	if (ep->kind == ENDPOINT_INET && ep->port == 13) {
+		buf_adds(err, "unlucky");
+		return -1;
+	}
+	CU_ASSERT_EQUAL(mode, 0660);
+	CU_ASSERT_EQUAL(group, 7);
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Bind those of a configuration whose last one may fail. */
+static void open_sockets(uint16_t port, bool ok, const char *described)
+{
+	struct endpoint eps[2] = {
+		{ .kind = ENDPOINT_UNIX, .path = "/nonexistent/p" },
+		{ .kind = ENDPOINT_INET, .port = port },
+	};
+	struct conf c = { .policy_service = { eps, 2 } };
+	struct sockets s;
+	struct buf text;
+
+	netaddr_parse("2001:db8::1", &eps[1].addr);
+	buf_init(&text, 500);
+	sockets_init(&s, &c);
+	CU_ASSERT_EQUAL_FATAL(s.n, 2);
+	CU_ASSERT_STRING_EQUAL(s.v[0].spec, "policy=unix:/nonexistent/p");
+	CU_ASSERT_EQUAL(sockets_open(&s, open_dev_null, 0660, 7, &text), ok);
+	CU_ASSERT_EQUAL(text.len == 0, ok);
+	CU_ASSERT(s.v[0].fd >= 0 && (s.v[1].fd >= 0) == ok);
+	buf_reset(&text);
+	sockets_describe(&s, &text);
+	CU_ASSERT_STRING_EQUAL(buf_str(&text), described);
+	sockets_close(&s);
+	CU_ASSERT(s.v[0].fd < 0 && s.v[1].fd < 0);
+	sockets_close(&s);
+	buf_clear(&text);
+}
+
+static void sockets_are_opened_and_closed(void)
+{
+	open_sockets(12, true, "; policy service on unix:/nonexistent/p, "
+	    "inet6:12@[2001:db8::1]");
+	open_sockets(13, false, "; policy service on unix:/nonexistent/p, "
+	    "inet6:13@[2001:db8::1]");
 }
 
 /* A folder of our own, removed again by the caller. */
@@ -336,6 +390,7 @@ static const struct unit_test tests[] = {
 	{ "usage and version name everything",
 	    usage_and_version_name_everything },
 	{ "child arguments are checked", child_arguments_are_checked },
+	{ "sockets are opened and closed", sockets_are_opened_and_closed },
 	{ "notify sends one datagram", notify_sends_one_datagram },
 	{ "the state folder is made and locked once",
 	    the_state_folder_is_made_and_locked_once },

@@ -109,6 +109,14 @@ void services_saw_listener(struct services *s, const char *port,
 	(void)name;
 }
 
+void services_milter_saw(struct services *s, const struct netaddr *client,
+    uint16_t port)
+{
+	(void)s;
+	(void)client;
+	(void)port;
+}
+
 void learner_want(struct learner *l, const char *domain,
     enum ask_class class)
 {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policyd-internal - between the connections of the policy service
+ * (policyd.c) and what they answer (policyd-answer.c).
+ */
+#ifndef TM_MILTER_POLICYD_INTERNAL_H
+#define TM_MILTER_POLICYD_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buf;
+struct conf;
+struct delegation;
+struct services;
+
+/* Room for an instance of Postfix: four numbers in hexadecimal digits. */
+#define INSTANCE_SIZE 64
+
+/*
+ * What is remembered of a message between the requests about it. Postfix
+ * names the message in each (`instance`), and asks about one message at a
+ * time on a connection (PF-PD-10). Zero-initialised is "none".
+ */
+struct policyd_message {
+	struct conf *conf;	/* pinned at its first request */
+	char instance[INSTANCE_SIZE];
+	bool judged;		/* a recipient was, at RCPT */
+	bool tagged;
+	bool held;
+};
+
+void policyd_message_clear(struct policyd_message *m);
+
+/* A line that is logged now and then, however often there is reason to. */
+struct policyd_notice {
+	int64_t next;		/* monotonic ms: when it may come again */
+	unsigned silent;	/* how often it did not */
+};
+
+/* True when the line is due; *silent_r is how often it was not since. */
+bool policyd_notice_due(struct policyd_notice *n, int64_t interval_ms,
+    unsigned *silent_r);
+
+/* What the answers need besides the request; one for the whole service. */
+struct policyd_judge {
+	struct services *services;
+	struct policyd_notice early, no_rcpt, no_tag;
+};
+
+/* Append the answer to a whole request. False: there is none. */
+bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
+    const struct delegation *d, struct buf *out);
+
+#endif
