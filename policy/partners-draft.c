@@ -18,7 +18,7 @@
 
 static bool pool_grow(struct pool *p)
 {
-	size_t size = p->size ? p->size * 2 : 1024;
+	size_t size = p->size ? p->size * 2 : 64;
 	uint32_t *slots = calloc(size, sizeof(*slots));
 
 	if (!slots)
@@ -119,7 +119,7 @@ uint32_t draft_terms(struct draft *d, const struct partner *partner)
 
 static bool draft_grow(struct draft *d)
 {
-	size_t size = d->size ? d->size * 2 : 256;
+	size_t size = d->size ? d->size * 2 : 32;
 	struct draft_entry *v = reallocarray(d->v, size, sizeof(*v));
 
 	if (!v)
