@@ -8,6 +8,7 @@
 #include "audit/line.h"
 #include "conf/control.h"
 #include "policy/reply.h"
+#include "tool/explain-lists.h"
 #include "tool/out.h"
 #include "util/buf.h"
 
@@ -136,6 +137,25 @@ static void print_promise(bool asked, const struct promise *promise)
 	buf_clear(&b);
 }
 
+/* "TLSv1.2", or NULL when the list asks for no version. */
+static const char *least_version(const struct listed *listed)
+{
+	return listed->min_version == 0 ? NULL :
+	    listed->min_version < 13 ? "TLSv1.2" : "TLSv1.3";
+}
+
+static void print_listed(const struct explanation *e)
+{
+	for (size_t i = 0; i < e->conf->lists_n; i++) {
+		const struct listed *listed = &e->message->listed[i];
+		const char *least = least_version(listed);
+
+		out_line("list     \"%s\": %s%s%s", e->conf->lists[i].name,
+		    explain_listed_name(listed->mode), least ? ", " : "",
+		    least ? least : "");
+	}
+}
+
 static void print_facts(const struct explanation *e)
 {
 	const struct tls_facts *tls = &e->session->tls;
@@ -150,6 +170,7 @@ static void print_facts(const struct explanation *e)
 		out_line("%s", tls_names[tls->state]);
 	out_part(PLAIN, "from     <%s>", e->message->from);
 	print_promise(e->from_asked, &e->message->from_promise);
+	print_listed(e);
 	out_part(PLAIN, "to       <%s>%s", e->rcpt.to,
 	    e->rcpt.ours ? ", ours" : "");
 	print_promise(e->to_asked, &e->rcpt.to_promise);
@@ -264,6 +285,21 @@ static json_t *tls_json(const struct tls_facts *tls)
 	    "verify", verify_names[tls->verify]);
 }
 
+static json_t *lists_json(const struct explanation *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < e->conf->lists_n; i++) {
+		const struct listed *listed = &e->message->listed[i];
+
+		json_array_append_new(list, json_pack("{s:o, s:s, s:s?}",
+		    "name", control_string(e->conf->lists[i].name),
+		    "mode", explain_listed_name(listed->mode),
+		    "min_tls_version", least_version(listed)));
+	}
+	return list;
+}
+
 static json_t *rules_json(const struct explanation *e)
 {
 	json_t *list = json_array();
@@ -287,7 +323,7 @@ void explanation_print_json(const struct explanation *e)
 	char client[NETADDR_TEXT];
 
 	out_json(json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:s?, s:s,"
-	    " s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+	    " s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
 	    "schema", "tlsmilter/explain-1",
 	    "client", netaddr_format(&e->session->client, client),
 	    "from", control_string(e->message->from),
@@ -307,5 +343,6 @@ void explanation_print_json(const struct explanation *e)
 	    "to_policy", promise_json(e->to_asked,
 	    &e->rcpt.to_promise),
 	    "ours", e->rcpt.ours,
+	    "lists", lists_json(e),
 	    "rules", rules_json(e)));
 }

@@ -17,6 +17,7 @@
 #include "mtasts/record.h"
 #include "tool/access.h"
 #include "tool/explain-args.h"
+#include "tool/explain-lists.h"
 #include "tool/out.h"
 #include "tool/records.h"
 #include "tool/tool.h"
@@ -37,6 +38,7 @@ struct explain_values {
 	const char *cert_subject;
 	const char *cert_fingerprint;
 	struct strv policies;
+	struct strv listed;
 	bool requiretls;
 	const char *mta;
 };
@@ -67,6 +69,8 @@ static const struct option_def options[] = {
 	    "fingerprint of the client certificate"),
 	OPTION("policy", OPTION_LIST, policies, "DOMAIN=MODE",
 	    "what a domain has promised; may be repeated"),
+	OPTION("listed", OPTION_LIST, listed, "LIST=MODE",
+	    "what a partner list says of the sender; may be repeated"),
 	OPTION("requiretls", OPTION_FLAG, requiretls, NULL,
 	    "the client said REQUIRETLS"),
 	OPTION("mta", OPTION_STRING, mta, "NAME",
@@ -400,7 +404,7 @@ static enum status explain_rcpt(struct facts *f, const char *to)
 	return status_of(e.verdict.action);
 }
 
-static enum status explain_all(struct facts *f)
+static enum status explain_all(struct facts *f, struct buf *err)
 {
 	enum status status = STATUS_GOOD;
 
@@ -409,6 +413,8 @@ static enum status explain_all(struct facts *f)
 		return STATUS_CONFIG;
 	take_session(f);
 	take_message(f);
+	if (!explain_listed(f->t, f->conf, &f->o->listed, &f->message, err))
+		return STATUS_USAGE;
 	gather_from(f);
 	for (size_t i = 0; i < f->o->to.n; i++) {
 		if (i > 0 && !f->t->json)
@@ -430,8 +436,8 @@ static enum status run_explain(struct tool *t, const void *values, int n,
 	(void)operands;
 	buf_init(&err, 1000);
 	if (take_facts(&f, &err))
-		status = explain_all(&f);
-	else
+		status = explain_all(&f, &err);
+	if (err.len)
 		complain("%s", buf_str(&err));
 	if (f.access_tried)
 		access_close(&f.access);

@@ -345,3 +345,113 @@ def test_mistakes_have_an_end():
         "d%d" % i: {"mode": "enforce"} for i in range(1000)}))
     assert len(result["findings"]) == 100
     assert errors[-1]["text"] == "more mistakes follow"
+
+
+# ---- the list in the configuration, and explain ------------------------------
+
+RULES = """mode = enforce
+list "partners" { file = "%s" }
+list "of a url" { url = "https://lists.example.org/partners.json" }
+rule "partners" { list = "partners" require = tls action = reject }
+rule "url" { list = "of a url" require = tls action = defer unknown = defer }
+"""
+
+
+@pytest.fixture
+def configured(folder):
+    def configure(document):
+        paths = [os.path.join(folder, name) for name in
+                 ("partners.json", "tlsmilter.conf", "state")]
+        with open(paths[0], "w", encoding="utf-8") as file:
+            file.write(document if isinstance(document, str) else
+                       json.dumps(document, indent=1))
+        with open(paths[1], "w") as file:
+            file.write(RULES % paths[0] + 'state_dir = "%s"\n'
+                       'control = "unix:%s/control"\n' % (paths[2], folder))
+        return paths[1]
+    return configure
+
+
+def explain(conf, sender, *arguments, tls="none"):
+    done = tool("explain", "-c", conf, "--json", "--client", "198.51.100.9",
+                "--from", sender, "--to", "b@ours.example", "--tls", tls,
+                *arguments)
+    assert done.status in (0, 1, 2), done.err
+    result = json.loads(done.out)
+    jsonschema.validate(result, schema("explain-1.json"))
+    return result
+
+
+NOT = ("--listed", "of a url=no")
+
+
+@pytest.mark.parametrize("sender, tls, action, reason", [
+    ("a@bank.example", "none", "reject",
+     'plaintext; rule "partners" requires tls; list "partners" names '
+     'bank.example'),
+    ("a@BANK.Example", "none", "reject", "plaintext"),
+    ("a@bank.example", "TLSv1.2/X/256", "reject", "TLSv1.2"),
+    ("a@bank.example", "TLSv1.3/X/256", "accept", ""),
+    ("a@www.bank.example", "none", "accept", ""),
+    ("a@one.branches.example", "none", "reject", "plaintext"),
+    ("a@branches.example", "none", "accept", ""),
+    ("a@bücher.example", "none", "reject", "plaintext"),
+    ("a@trying.example", "none", "observe", "plaintext"),
+    ("a@ended.example", "none", "accept", ""),
+    ("<>", "none", "accept", ""),
+])
+def test_a_listed_sender_must_use_tls(configured, sender, tls, action,
+                                      reason):
+    conf = configured(ours(
+        defaults={"mode": "enforce"},
+        domains={"bank.example": {"min_tls_version": "TLSv1.3"},
+                 "trying.example": {"mode": "testing"},
+                 ".branches.example": {}, "bücher.example": {},
+                 "ended.example": {"until": stamp(-1)}}))
+    result = explain(conf, sender, *NOT, tls=tls)
+    assert result["action"] == action
+    assert reason in result["reason"]
+
+
+def test_an_expired_list_lists_nobody(configured):
+    conf = configured(ours(timestamp=stamp(-9), expires=stamp(-1)))
+    result = explain(conf, "a@a.example", *NOT)
+    assert result["action"] == "accept"
+    assert result["lists"][0] == {
+        "name": "partners", "mode": "no", "min_tls_version": None}
+
+
+def test_what_a_list_says_can_be_supposed(configured):
+    conf = configured(ours())
+    result = explain(conf, "a@b.example", "--listed", "partners=enforce",
+                     "--listed", "of a url=testing:TLSv1.3",
+                     tls="TLSv1.2/X/128")
+    assert [rule["outcome"] for rule in result["rules"]] == ["met", "unmet"]
+    assert result["lists"][1] == {"name": "of a url", "mode": "testing",
+                                  "min_tls_version": "TLSv1.3"}
+    # Nothing was ever fetched, so nobody can say.
+    result = explain(conf, "a@b.example")
+    assert result["lists"][1]["mode"] == "unknown"
+    assert result["action"] == "defer"
+    result = explain(conf, "a@a.example", "--listed", "partners=no", *NOT)
+    assert result["action"] == "accept"
+
+
+@pytest.mark.parametrize("option", [
+    "partners", "others=enforce", "partners=always", "partners=no:TLSv1.2",
+    "partners=enforce:TLSv1.1", "partners=enforce:", "=enforce"])
+def test_wrong_suppositions_are_usage_errors(configured, option):
+    done = tool("explain", "-c", configured(ours()), "--client", "192.0.2.1",
+                "--tls", "none", "--from", "a@a.example", "--to",
+                "b@b.example", "--listed", option)
+    assert (done.status, done.out) == (64, "")
+    assert "--listed %s: " % option in done.err
+
+
+def test_a_mistake_in_a_list_is_one_of_the_configuration(configured):
+    conf = configured('{\n "schema": "tlsmilter/partners-1",\n "autor": 1\n}')
+    done = tool("explain", "-c", conf, "--client", "192.0.2.1", "--tls",
+                "none", "--from", "a@a.example", "--to", "b@b.example")
+    assert done.status == 78
+    assert "partners.json:3:2: autor: is no member that is known here" \
+        in done.err
