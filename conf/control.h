@@ -14,6 +14,7 @@
  *   cache-refresh  domains[]           items: domain, ok, text
  *   cache-purge    domain
  *   cache-import   records[]           count, older (skipped)
+ *   list-refresh   names[] (or none)   items: name, ok, text
  *   status                             status
  *   reload                             messages
  *

@@ -446,6 +446,7 @@ static const struct {
 	{ "cache-purge", run_purge },
 	{ "cache-refresh", run_refresh },
 	{ "cache-show", run_show },
+	{ "list-refresh", control_list_refresh },
 	{ "query", run_query },
 	{ "reload", run_reload },
 	{ "status", run_status },

@@ -61,6 +61,9 @@ bool conn_ask(struct conn *conn, enum learner_op op, const char *domain,
     const void *data, size_t len);
 bool conn_reload(struct conn *conn);
 
+/* control-lists.c */
+void control_list_refresh(struct conn *conn, json_t *request);
+
 /* Carry out one request. */
 void control_command(struct conn *conn, json_t *request);
 

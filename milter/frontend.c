@@ -16,11 +16,13 @@
 #include "milter/door.h"
 #include "milter/historian.h"
 #include "milter/learner.h"
+#include "milter/lists.h"
 #include "milter/policyd.h"
 #include "milter/proto.h"
 #include "milter/services-internal.h"
 #include "milter/wire.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/endpoint.h"
 #include "util/log.h"
 #include "util/logring.h"
@@ -301,14 +303,28 @@ static int open_historian(struct frontend *f)
 	return EX_OSERR;
 }
 
+/* Without the store thread they stay as the copies have them. */
+static int open_lists(struct frontend *f)
+{
+	f->services.lists = lists_new(f->args.state_dir);
+	if (!f->services.lists) {
+		log_err("frontend", "out of memory");
+		return EX_OSERR;
+	}
+	lists_set_conf(f->services.lists, f->services.conf, clock_wall());
+	return EX_OK;
+}
+
 static int open_learner(struct frontend *f)
 {
 	if (!f->services.cache)
 		return EX_OK;
 	f->services.learner = learner_start(f->services.cache,
 	    services_conf(&f->services), FD_PEER);
-	if (f->services.learner)
+	if (f->services.learner) {
+		learner_set_lists(f->services.learner, f->services.lists);
 		return EX_OK;
+	}
 	log_err("frontend", "no memory or thread for the store");
 	return EX_OSERR;
 }
@@ -396,7 +412,7 @@ static int open_door(struct frontend *f)
 int frontend_main(int argc, char **argv)
 {
 	static int (*const steps[])(struct frontend *) = {
-		open_conf, open_log, open_cache, open_history,
+		open_conf, open_log, open_cache, open_history, open_lists,
 		open_learner, open_historian, open_loop,
 		open_sockets, open_door,
 	};

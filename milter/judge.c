@@ -8,6 +8,7 @@
 #include "conf/gather.h"
 #include "milter/historian.h"
 #include "milter/learner.h"
+#include "milter/lists.h"
 #include "milter/services.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -104,6 +105,14 @@ static void gather_history(struct judge *j)
 		    &j->conf->history, clock_wall(), &j->facts.history);
 }
 
+/* Ask the partner lists, if there are any, about the sender's domain. */
+static void gather_listed(struct judge *j)
+{
+	if (j->conf->lists_n && is_about_sender(j))
+		lists_find(services_lists(j->services), j->conf,
+		    j->facts.from_domain, clock_wall(), j->facts.listed);
+}
+
 void judge_begin_with(struct judge *j, struct services *services,
     struct conf *conf, struct session_facts *session,
     const struct judge_sender *sender)
@@ -116,6 +125,7 @@ void judge_begin_with(struct judge *j, struct services *services,
 	judge_session(j, session);
 	gather_from(j);
 	gather_history(j);
+	gather_listed(j);
 }
 
 void judge_begin(struct judge *j, struct services *services,

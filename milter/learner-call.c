@@ -25,6 +25,13 @@ static void call_finish(struct learner *l, struct want_call *call)
 	*tail = call;
 }
 
+void learner_call_end(struct learner *l, struct want_call *call, bool ok,
+    const char *text)
+{
+	call_result(call, ok, text);
+	call_finish(l, call);
+}
+
 void learner_calls_result(struct want *want, bool ok, const char *text)
 {
 	for (struct want_call *c = want->calls; c; c = c->next)
@@ -189,6 +196,7 @@ void learner_call_begin(struct learner *l, struct want_call *call)
 		[LEARNER_PURGE] = do_purge,
 		[LEARNER_IMPORT] = do_import,
 		[LEARNER_LOOKUP] = do_lookup,
+		[LEARNER_LIST] = learner_lists_call,
 	};
 
 	ops[call->op](l, call);

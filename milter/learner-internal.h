@@ -7,6 +7,7 @@
  *   learner-answer.c   working answers into the cache, and the commit
  *   learner-keep.c     hosted domains and the daily refresh
  *   learner-call.c     refresh, purge, import and lookup
+ *   learner-lists.c    partner lists from URLs
  *   learner-log.c      what is logged, and how often
  *
  * Unless said otherwise a function here belongs to the store thread.
@@ -74,6 +75,16 @@ struct log_limit {
 	uint64_t dropped;
 };
 
+/* A partner list being fetched. */
+struct list_fetch {
+	bool active;
+	uint32_t seq;
+	int64_t deadline;	/* monotonic */
+	char *name, *url;
+	struct listcopy_writer *writer;	/* while it is drawn over */
+	uint32_t size, offset;
+};
+
 struct learner {
 	struct learner_tuning tuning;
 	struct cache *cache;
@@ -88,6 +99,7 @@ struct learner {
 	/* Posted by other threads. */
 	pthread_mutex_t lock;
 	struct conf *new_conf;
+	struct lists *new_lists;
 	int new_resolver;	/* -1: none */
 	bool stop;
 	struct call_list new_calls;
@@ -105,6 +117,9 @@ struct learner {
 	uint32_t seq;
 	struct buf message;
 	struct hosted_state *hosted;
+	struct lists *lists;	/* NULL: none to keep */
+	struct list_fetch fetch;
+	struct want_call *list_calls;	/* who waits for a list */
 	struct cache_cursor scan;
 	struct log_limit full_limit, missed_limit, line_limit, misc_limit;
 };
@@ -157,6 +172,21 @@ void learner_calls_result(struct want *want, bool ok, const char *text);
 /* Move a want's callers to those who are told after the commit. */
 void learner_calls_finish(struct learner *l, struct want *want);
 void learner_calls_tell(struct learner *l, bool committed);
+/* This call has a result, to be told after the commit. */
+void learner_call_end(struct learner *l, struct want_call *call, bool ok,
+    const char *text);
+
+/* learner-lists.c */
+void learner_lists_conf(struct learner *l);
+void learner_lists_call(struct learner *l, struct want_call *call);
+void learner_lists_answer(struct learner *l, const void *data, size_t len);
+void learner_lists_part(struct learner *l, const void *data, size_t len);
+/* Ask for a list that is due, unless one is under way. */
+void learner_lists_pump(struct learner *l);
+/* The resolver is gone. */
+void learner_lists_lost(struct learner *l);
+void learner_lists_tick(struct learner *l);
+void learner_lists_stop(struct learner *l);
 
 /* learner-log.c */
 bool log_limit_take(struct log_limit *limit);

@@ -44,6 +44,7 @@ static void resolver_lost(struct learner *l)
 	for (size_t q = 0; q < QUEUES; q++)
 		asked += n.asked[q];
 	learner_resolver_close(l);
+	learner_lists_lost(l);
 	wants_requeue_all(&l->wants);
 	l->counts.resent += asked;
 	if (asked)
@@ -143,6 +144,7 @@ void learner_pump(struct learner *l)
 
 	if (!l->chan)
 		return;
+	learner_lists_pump(l);
 	for (unsigned n = 0; taken && n < TURN; n++) {
 		int64_t now = clock_mono_ms();
 		struct want *want = wants_take(&l->wants, now,
@@ -226,6 +228,8 @@ static void on_message(struct learner *l, unsigned type, const void *data,
 		{ MSG_ANSWER, on_answer },
 		{ MSG_LOG, on_line },
 		{ MSG_RESOLVER_STATUS, on_status },
+		{ MSG_LIST_ANSWER, learner_lists_answer },
+		{ MSG_LIST_PART, learner_lists_part },
 	};
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)

@@ -51,6 +51,7 @@ static const struct {
 /* What other threads left for this one. */
 struct posted {
 	struct conf *conf;
+	struct lists *lists;
 	int resolver;
 	bool stop;
 	struct call_list calls;
@@ -61,10 +62,12 @@ static void take_posted(struct learner *l, struct posted *p)
 	STAILQ_INIT(&p->calls);
 	pthread_mutex_lock(&l->lock);
 	p->conf = l->new_conf;
+	p->lists = l->new_lists;
 	p->resolver = l->new_resolver;
 	p->stop = l->stop;
 	STAILQ_CONCAT(&p->calls, &l->new_calls);
 	l->new_conf = NULL;
+	l->new_lists = NULL;
 	l->new_resolver = -1;
 	pthread_mutex_unlock(&l->lock);
 }
@@ -76,6 +79,10 @@ static void use_posted(struct learner *l, struct posted *p)
 	if (p->conf && !learner_keep_conf(l, p->conf))
 		log_err("learner", "out of memory: hosted domains stay as "
 		    "they were");
+	if (p->lists)
+		l->lists = p->lists;
+	if (p->lists || p->conf)
+		learner_lists_conf(l);
 	if (p->resolver >= 0)
 		learner_resolver_take(l, p->resolver);
 	while ((call = STAILQ_FIRST(&p->calls))) {
@@ -118,6 +125,7 @@ static void on_tick(void *arg)
 	wants_thaw(&l->wants, clock_mono_ms());
 	learner_give_up_overdue(l);
 	learner_keep_tick(l);
+	learner_lists_tick(l);
 	cache_maintain(l->cache);
 	learner_log_minute(l);
 	learner_pump(l);
@@ -133,6 +141,7 @@ static void wind_up(struct learner *l)
 	struct want *want;
 
 	learner_resolver_close(l);
+	learner_lists_stop(l);
 	take_posted(l, &posted);
 	if (posted.resolver >= 0)
 		close(posted.resolver);
@@ -298,6 +307,14 @@ void learner_set_conf(struct learner *l, struct conf *conf)
 	learner_wake(l);
 }
 
+void learner_set_lists(struct learner *l, struct lists *lists)
+{
+	pthread_mutex_lock(&l->lock);
+	l->new_lists = lists;
+	pthread_mutex_unlock(&l->lock);
+	learner_wake(l);
+}
+
 void learner_set_resolver(struct learner *l, int resolver_fd)
 {
 	int old;
@@ -324,7 +341,7 @@ static struct want_call *call_new(enum learner_op op, const char *domain,
 	call->fn = fn;
 	call->arg = arg;
 	memcpy(call->domain, domain, strlen(domain) + 1);
-	buf_init(&call->text, 1000);
+	buf_init(&call->text, 4000);
 	buf_init(&call->data, RECORD_MAX_PACKED);
 	buf_add(&call->data, data, len);
 	if (!call->data.failed)

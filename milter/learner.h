@@ -18,6 +18,7 @@
 #include "mtasts/cache.h"
 
 struct learner;
+struct lists;
 
 /* Start the thread. resolver_fd is our end of the channel (util/chan), or
  * -1 if there is none yet; it and the conf reference are taken over. NULL
@@ -43,6 +44,8 @@ void learner_stop(struct learner *l);
 void learner_want(struct learner *l, const char *domain,
     enum ask_class class);
 void learner_set_conf(struct learner *l, struct conf *conf);
+/* Keep these lists up to date from now on; they must outlive l. */
+void learner_set_lists(struct learner *l, struct lists *lists);
 void learner_set_resolver(struct learner *l, int resolver_fd);
 
 /* Seconds since a domain that is still unknown was first wanted, at least
@@ -65,6 +68,7 @@ enum learner_op {
 				 * fetched later is held */
 	LEARNER_LOOKUP,		/* answer when known; waits for the first
 				 * lookup */
+	LEARNER_LIST,		/* fetch the partner list of that name */
 };
 typedef void learner_done_fn(void *arg, bool ok, const char *text);
 bool learner_call(struct learner *l, enum learner_op op, const char *domain,

@@ -10,6 +10,8 @@
 /* frontend → resolver */
 enum {
 	MSG_ASK = 1,		/* struct ask, packed */
+	MSG_LIST_ASK,		/* partner lists: see listmsg.h */
+	MSG_LIST_MORE,
 };
 
 /* resolver → frontend */
@@ -17,6 +19,8 @@ enum {
 	MSG_ANSWER = 16,	/* struct answer, packed */
 	MSG_LOG,		/* u8 priority, line */
 	MSG_RESOLVER_STATUS,	/* JSON text: sandbox, versions, self-test */
+	MSG_LIST_ANSWER,	/* partner lists: see listmsg.h */
+	MSG_LIST_PART,
 };
 
 /* monitor → child */

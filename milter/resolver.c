@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "milter/asker.h"
 #include "milter/child.h"
+#include "milter/lister.h"
 #include "milter/proto.h"
 #include "mtasts/ctx.h"
 #include "mtasts/dns.h"
@@ -37,6 +38,7 @@ struct resolver {
 	struct conf *conf;
 	struct mtasts_ctx *ctx;
 	struct asker *asker;
+	struct lister *lister;
 	struct chan *control;		/* to the monitor */
 	struct chan *peer;		/* to the frontend */
 	struct evio *control_io;
@@ -87,6 +89,24 @@ static void send_answer(void *arg, const struct answer *answer)
 	buf_reset(&r->message);
 	answer_pack(answer, &r->message);
 	send_peer(r, MSG_ANSWER);
+}
+
+static void send_list_answer(void *arg, const struct list_answer *answer)
+{
+	struct resolver *r = arg;
+
+	buf_reset(&r->message);
+	list_answer_pack(answer, &r->message);
+	send_peer(r, MSG_LIST_ANSWER);
+}
+
+static void send_list_part(void *arg, const struct list_part *part)
+{
+	struct resolver *r = arg;
+
+	buf_reset(&r->message);
+	list_part_pack(part, &r->message);
+	send_peer(r, MSG_LIST_PART);
 }
 
 static const char *validation_name(enum dns_validation v)
@@ -148,6 +168,41 @@ static void on_ask(struct resolver *r, const void *data, size_t len)
 		answer_busy(r, &ask);
 }
 
+static void on_list_ask(struct resolver *r, const void *data, size_t len)
+{
+	struct list_ask ask;
+
+	if (list_ask_unpack(data, len, &ask))
+		lister_ask(r->lister, &ask);
+	else
+		log_err(NULL, "malformed question for a list, ignored");
+}
+
+static void on_list_more(struct resolver *r, const void *data, size_t len)
+{
+	struct list_more more;
+
+	if (list_more_unpack(data, len, &more))
+		lister_more(r->lister, &more);
+}
+
+static void on_message(struct resolver *r, unsigned type, const void *data,
+    size_t len)
+{
+	static const struct {
+		unsigned type;
+		void (*fn)(struct resolver *r, const void *data, size_t len);
+	} handlers[] = {
+		{ MSG_ASK, on_ask },
+		{ MSG_LIST_ASK, on_list_ask },
+		{ MSG_LIST_MORE, on_list_more },
+	};
+
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == type)
+			handlers[i].fn(r, data, len);
+}
+
 static void on_peer(void *arg, int fd, unsigned events)
 {
 	struct resolver *r = arg;
@@ -166,8 +221,7 @@ static void on_peer(void *arg, int fd, unsigned events)
 			break;
 		if (passed >= 0)
 			close(passed);
-		if (type == MSG_ASK)
-			on_ask(r, data, len);
+		on_message(r, type, data, len);
 	}
 	if (n < 0)
 		r->ending = true;
@@ -331,7 +385,9 @@ static int open_ctx(struct resolver *r)
 	}
 	dns_on_validation(r->ctx->dns, on_validation, r);
 	r->asker = asker_new(r->ctx, send_answer, r);
-	return r->asker ? EX_OK : EX_OSERR;
+	r->lister = lister_new(r->ctx, &(struct lister_handler){
+		send_list_answer, send_list_part, r });
+	return r->asker && r->lister ? EX_OK : EX_OSERR;
 }
 
 static int close_sandbox(struct resolver *r)
@@ -374,6 +430,7 @@ static void clean_up(struct resolver *r)
 	evio_free(r->control_io);
 	evio_free(r->peer_io);
 	r->peer_io = NULL;
+	lister_free(r->lister);
 	if (r->asker)
 		asker_free(r->asker);
 	else

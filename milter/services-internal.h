@@ -35,6 +35,7 @@ struct services {
 	struct learner *learner;	/* NULL: none */
 	struct history *history;	/* NULL: none */
 	struct historian *historian;
+	struct lists *lists;
 	struct counters counters;
 	struct rulecounts *rulecounts;
 	struct logring *ring;

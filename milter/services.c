@@ -7,6 +7,7 @@
 #include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/listeners.h"
+#include "milter/lists.h"
 #include "milter/policyd.h"
 #include "milter/proto.h"
 #include "milter/wire.h"
@@ -108,6 +109,11 @@ struct history *services_history(struct services *s)
 struct historian *services_historian(struct services *s)
 {
 	return s->historian;
+}
+
+struct lists *services_lists(struct services *s)
+{
+	return s->lists;
 }
 
 struct counters *services_counters(struct services *s)
@@ -295,6 +301,15 @@ static void add_conf(struct services *s, json_t *o)
 	conf_unref(c);
 }
 
+static json_t *lists_status(struct services *s)
+{
+	struct conf *c = services_conf(s);
+	json_t *lists = lists_json(s->lists, c);
+
+	conf_unref(c);
+	return lists;
+}
+
 json_t *services_status(struct services *s)
 {
 	json_t *o = json_object();
@@ -313,6 +328,7 @@ json_t *services_status(struct services *s)
 	    policyd_status(s->policyd) : json_null());
 	json_object_set_new(o, "cache", cache_json(s->cache));
 	json_object_set_new(o, "history", historian_status(s->historian));
+	json_object_set_new(o, "lists", lists_status(s));
 	json_object_set_new(o, "learner", s->learner ?
 	    learner_status(s->learner) : json_null());
 	return o;

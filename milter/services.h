@@ -18,6 +18,7 @@
 struct historian;
 struct history;
 struct learner;
+struct lists;
 struct services;
 
 /* The configuration in force, with a reference the caller gives back with
@@ -27,6 +28,7 @@ struct conf *services_conf(struct services *s);
 /* NULL while the cache could not be opened: everything is then unknown. */
 struct cache *services_cache(struct services *s);
 struct learner *services_learner(struct services *s);
+struct lists *services_lists(struct services *s);
 struct counters *services_counters(struct services *s);
 
 /* NULL while history.size is 0, or the file could not be opened. */

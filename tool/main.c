@@ -29,6 +29,7 @@ static const struct command *const commands[] = {
 	&command_explain,
 	&command_help,
 	&command_lint,
+	&command_lists,
 	&command_query,
 	&command_reload,
 	&command_setup,
