@@ -19,6 +19,8 @@ class Script:
     """How one host behaves. Change any member at any time."""
 
     body: bytes = b""
+    path: str = PATH            # any other is 404
+    etag: str = None            # sent; 304 for who has it
     status: int = 200
     content_type: str = "text/plain"  # None: no such header
     headers: tuple = ()         # further ("Name", "value") pairs
@@ -170,8 +172,13 @@ class PolicyServer:
             return
         time.sleep(script.delay)
         path = request.line.split(" ")[1]
-        status = script.status if path == PATH else 404
+        status = script.status if path == script.path else 404
+        if script.etag and request.headers.get("if-none-match") == \
+                script.etag:
+            status = 304
         body = gzip.compress(script.body) if script.compress else script.body
+        if status == 304:
+            body = b""
         head, body = self._encode(script, status, body)
         if script.close_after is not None:
             tls.sendall((head + body)[:script.close_after])
@@ -198,5 +205,7 @@ class PolicyServer:
         elif script.length != -1:
             length = len(body) if script.length is None else script.length
             lines.append("Content-Length: %d" % length)
+        if script.etag:
+            lines.append("ETag: " + script.etag)
         lines += ["%s: %s" % pair for pair in script.headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), body

@@ -9,7 +9,9 @@
 Every call of domain() makes a new name, so tests do not meet.
 """
 import itertools
+import json
 import os
+import time
 
 from rig import certs, dns, https
 
@@ -72,6 +74,31 @@ class Domain:
         self.set("mta-sts", "AAAA", *six, ttl=ttl)
 
 
+def utc(seconds):
+    """A time so many seconds from now, as lists write it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                         time.gmtime(time.time() + seconds))
+
+
+class ListHost:
+    """A server of one partner list (https.py scripts how it behaves)."""
+
+    def __init__(self, name):
+        self.name = name
+        self.url = "https://%s/tls.json" % name
+        self.host = https.Script(path="/tls.json",
+                                 content_type="application/json")
+
+    def publish(self, domains, age=60, lasts=30 * 86400, **more):
+        """Serve a list of these domains: names, or {name: members}."""
+        if not isinstance(domains, dict):
+            domains = {name: {"mode": "enforce"} for name in domains}
+        self.host.body = json.dumps(dict(more, **{
+            "schema": "tlsmilter/partners-1", "author": "Rig",
+            "timestamp": utc(-age), "expires": utc(lasts),
+            "domains": domains})).encode()
+
+
 class World:
     def __init__(self, folder):
         self.folder = folder
@@ -103,6 +130,15 @@ class World:
         """Undo what a test did to the servers; domains stay."""
         self.dns.reset()
         self.https.reset()
+
+    def list_host(self, *domains, address=WEB4, **options):
+        """A new host that serves a partner list of these domains."""
+        host = ListHost("lists%d.example" % next(self._numbers))
+        self.https.hosts[host.name] = host.host
+        self.knot.update("example", ["add %s. 60 A %s" % (host.name,
+                                                          address)])
+        host.publish(domains, **options)
+        return host
 
     def domain(self, mode="enforce", name=None, zone="example", mx=None,
                max_age=604800, id="1", ttl=60, web=(WEB4,)):
