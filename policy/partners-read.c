@@ -557,12 +557,15 @@ static struct partners *read_list(struct reader *r)
 	terms_init(&r->defaults);
 	draft_init(&r->draft);
 	read_root(r, root);
+	free(r->aliases);
+	json_decref(root);	/* the draft borrows nothing of it */
 	if (r->errors == 0)
 		p = compile(r);
 	draft_clear(&r->draft);
 	buf_clear(&r->defaults.mx);
-	free(r->aliases);
-	json_decref(root);
+	/* What was needed to read it is ten times the list, which may stay
+	 * for weeks. */
+	mem_trim();
 	return p;
 }
 

@@ -353,38 +353,30 @@ static bool is_live(const struct partners *p, uint32_t n, int64_t now)
 	return until == 0 || now < until;
 }
 
-/* Find the longest live ".suffix" of the domain. */
-static bool find_wide(const struct partners *p, const char *domain,
-    int64_t now, uint32_t *n_r)
-{
-	uint64_t hash = hash_begin(p->seed);
-	bool found = false;
-	uint32_t n;
-
-	for (size_t i = strlen(domain); p->wide && i > 1; i--) {
-		hash = hash_step(hash, domain[i - 1]);
-		if (domain[i - 1] == '.' &&
-		    find_hashed(p, hash_mix(hash), domain + i - 1, &n) &&
-		    is_live(p, n, now)) {
-			*n_r = n;
-			found = true;
-		}
-	}
-	return found;
-}
-
+/* Hash the domain once, from its end, and look at each ".suffix" on the way:
+ * the last one found is the longest, and its own entry comes after all. */
 bool partners_find(const struct partners *p, const char *domain,
     int64_t now, struct partner *partner_r)
 {
-	uint32_t n;
+	uint64_t hash = hash_begin(p->seed);
+	bool found = false;
+	uint32_t n, best = 0;
 
 	if (now >= p->expires)
 		return false;
-	if ((!find_exact(p, domain, &n) || !is_live(p, n, now)) &&
-	    !find_wide(p, domain, now, &n))
-		return false;
-	*partner_r = partner_of(p, n);
-	return true;
+	for (size_t i = strlen(domain); i > 0; i--) {
+		hash = hash_step(hash, domain[i - 1]);
+		if (i > 1 && (domain[i - 1] != '.' || !p->wide))
+			continue;
+		if (find_hashed(p, hash_mix(hash), domain + i - 1, &n) &&
+		    is_live(p, n, now)) {
+			best = n;
+			found = true;
+		}
+	}
+	if (found)
+		*partner_r = partner_of(p, best);
+	return found;
 }
 
 bool partners_walk(const struct partners *p, partners_walk_fn *fn,

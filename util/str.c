@@ -3,6 +3,8 @@
 
 #include "util/str.h"
 
+#include <malloc.h>
+
 #include "util/buf.h"
 
 static bool strv_add_own(struct strv *sv, char *s)
@@ -205,4 +207,11 @@ void str_quote(struct buf *b, const char *s, size_t max)
 void *mem_array(size_t n, size_t size)
 {
 	return reallocarray(NULL, n ? n : 1, size ? size : 1);
+}
+
+void mem_trim(void)
+{
+#ifdef HAVE_MALLOC_TRIM
+	malloc_trim(0);
+#endif
 }
