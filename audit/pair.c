@@ -27,6 +27,21 @@ bool pair_name(const char *domain, const struct netaddr *client,
 	return true;
 }
 
+bool pair_network(const char *text, char *network_r)
+{
+	struct cidr cidr;
+	const char *err;
+	bool v4;
+
+	if (!cidr_parse(text, &cidr, &err))
+		return false;
+	v4 = cidr.addr.family == AF_INET;
+	if (cidr.prefix != (v4 ? 24 : 48) && cidr.prefix != (v4 ? 32 : 128))
+		return false;
+	netaddr_network(&cidr.addr, network_r);
+	return true;
+}
+
 bool pair_of_message(const struct session_facts *s,
     const struct message_facts *m, unsigned keep, int64_t now, char *name_r,
     struct pair_event *event_r)

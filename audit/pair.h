@@ -67,6 +67,10 @@ struct pair_limits {
 bool pair_name(const char *domain, const struct netaddr *client,
     char *name_r);
 
+/* Bring what an administrator writes for a network into the form of names:
+ * an address, or a /24 or /48. network_r has NETADDR_TEXT bytes. */
+bool pair_network(const char *text, char *network_r);
+
 /* Pack into out (PAIR_PACKED_MAX bytes); return the length. */
 size_t pair_pack(const struct pair *p, unsigned char *out);
 

@@ -446,6 +446,8 @@ static const struct {
 	{ "cache-purge", run_purge },
 	{ "cache-refresh", run_refresh },
 	{ "cache-show", run_show },
+	{ "history-list", control_history_list },
+	{ "history-purge", control_history_purge },
 	{ "list-refresh", control_list_refresh },
 	{ "query", run_query },
 	{ "reload", run_reload },

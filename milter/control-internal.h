@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * control-internal - between the connections of the control socket
- * (control.c) and its commands (control-commands.c).
+ * (control.c) and its commands (control-commands.c, control-history.c).
  *
  * A connection does one command at a time. A command either answers at
  * once, or becomes the connection's job: a list that is produced as fast as
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit/history.h"
 #include "conf/control.h"
 #include "milter/learner.h"
 #include "mtasts/cache.h"
@@ -39,6 +40,7 @@ struct job {
 	size_t older;		/* imports that were not worth it */
 	bool with_text;
 	struct cache_cursor cursor;
+	struct history_cursor pairs;
 };
 
 struct services *conn_services(struct conn *conn);
@@ -60,11 +62,18 @@ bool conn_has_room(const struct conn *conn);
 bool conn_ask(struct conn *conn, enum learner_op op, const char *domain,
     const void *data, size_t len);
 bool conn_reload(struct conn *conn);
+/* The same of the historian: domain NULL is everything, network NULL all of
+ * a domain's. */
+bool conn_forget(struct conn *conn, const char *domain, const char *network);
 
 /* control-lists.c */
 void control_list_refresh(struct conn *conn, json_t *request);
 
 /* Carry out one request. */
 void control_command(struct conn *conn, json_t *request);
+
+/* control-history.c */
+void control_history_list(struct conn *conn, json_t *request);
+void control_history_purge(struct conn *conn, json_t *request);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "milter/control.h"
+#include "milter/historian.h"
 #include "milter/services.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -117,7 +118,7 @@ static void bell_unref(struct bell *b)
 	free(b);
 }
 
-/* A learner_done_fn and services_reload_fn; any thread. */
+/* A learner_done_fn, historian_done_fn and services_reload_fn; any thread. */
 static void bell_ring(void *arg, bool ok, const char *text)
 {
 	static const uint64_t one = 1;
@@ -204,6 +205,21 @@ bool conn_reload(struct conn *conn)
 	if (!f)
 		return false;
 	if (!services_reload(conn->control->services, bell_ring, f)) {
+		finished_cancel(f);
+		return false;
+	}
+	conn->job.pending++;
+	return true;
+}
+
+bool conn_forget(struct conn *conn, const char *domain, const char *network)
+{
+	struct finished *f = finished_new(conn, domain ? domain : "");
+
+	if (!f)
+		return false;
+	if (!historian_forget(services_historian(conn->control->services),
+	    domain, network, bell_ring, f)) {
 		finished_cancel(f);
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/history.h"
 #include "conf/conf.h"
 #include "conf/control.h"
 #include "mtasts/cache.h"
@@ -84,6 +85,10 @@ static void open_files(struct tool *t, enum access_mode mode,
 	};
 	enum store_error error = STORE_OK;
 
+	if (mode == ACCESS_HISTORY) {
+		a->kind = ACCESS_FILES;
+		return;
+	}
 	a->cache = cache_open(&options, &a->why, &error);
 	if (a->cache || (mode == ACCESS_READ && error == STORE_NOT_FOUND))
 		a->kind = ACCESS_FILES;
@@ -123,33 +128,43 @@ void access_close(struct access *a)
 	control_close(a->client);
 	if (a->cache)
 		cache_close(a->cache);
+	history_close(a->history);
 	if (a->lock >= 0)
 		close(a->lock);
 	buf_clear(&a->why);
 	a->client = NULL;
 	a->cache = NULL;
+	a->history = NULL;
 	a->lock = -1;
+}
+
+bool access_send_request(struct access *a, json_t *request)
+{
+	struct buf err;
+	bool ok = false;
+
+	buf_init(&err, 500);
+	if (request)
+		ok = control_send(a->client, request, ACCESS_TIMEOUT_MS, &err);
+	else
+		buf_adds(&err, "out of memory");
+	if (!ok)
+		complain("%s", buf_str(&err));
+	buf_clear(&err);
+	json_decref(request);
+	return ok;
 }
 
 bool access_send(struct access *a, const char *command, const char *key,
     json_t *value)
 {
 	json_t *request = json_pack("{s:s}", "command", command);
-	struct buf err;
-	bool ok = request != NULL;
 
-	if (key)
-		ok = json_object_set_new(request, key, value) == 0;
-	buf_init(&err, 500);
-	if (!ok)
-		buf_adds(&err, "out of memory");
-	else
-		ok = control_send(a->client, request, ACCESS_TIMEOUT_MS, &err);
-	if (!ok)
-		complain("%s", buf_str(&err));
-	buf_clear(&err);
-	json_decref(request);
-	return ok;
+	if (key && json_object_set_new(request, key, value) != 0) {
+		json_decref(request);
+		request = NULL;
+	}
+	return access_send_request(a, request);
 }
 
 json_t *access_receive(struct access *a, int timeout_ms)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * access - the way to the cache: through the daemon, or by oneself.
+ * access - the way to cache and history: through the daemon, or by oneself.
  *
  * While the daemon runs it owns state_dir, and every command goes through
  * its control socket. Otherwise the tool takes the lock of state_dir, as
@@ -15,6 +15,7 @@
 #include "util/buf.h"
 
 struct cache;
+struct history;
 struct control_client;
 
 /* How long the daemon may take for an answer that needs no network, and
@@ -22,7 +23,11 @@ struct control_client;
 #define ACCESS_TIMEOUT_MS 10000
 #define ACCESS_LOOKUP_TIMEOUT_MS 120000
 
-enum access_mode { ACCESS_READ, ACCESS_WRITE };
+enum access_mode {
+	ACCESS_READ,
+	ACCESS_WRITE,
+	ACCESS_HISTORY,		/* the cache is not wanted: tool/pairs.h */
+};
 
 enum access_kind {
 	ACCESS_DAEMON,		/* client is connected */
@@ -35,6 +40,7 @@ struct access {
 	struct control_client *client;
 	struct cache *cache;	/* ACCESS_FILES; NULL: there is none yet, and
 				 * it is only to be read */
+	struct history *history;	/* ACCESS_FILES; pairs_open() opened it */
 	int lock;
 	bool daemon_runs;	/* ACCESS_NONE: … but cannot be reached */
 	struct buf why;
@@ -52,6 +58,9 @@ bool access_open_daemon(struct tool *t, struct access *a_r);
 /* As root, become the owner of state_dir or else the daemon's user, before
  * anything a stranger sent is read. False after a complaint. */
 bool access_drop_root(struct tool *t);
+
+/* Send a request; takes the reference. False after a complaint. */
+bool access_send_request(struct access *a, json_t *request);
 
 /* Send {"command": command, key: value} (key NULL: no argument); takes the
  * reference of value. False after a complaint. */

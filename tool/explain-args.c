@@ -110,6 +110,42 @@ bool explain_parse_policy(const char *text, struct explain_policy *policy_r,
 	return true;
 }
 
+/* Read a number up to a colon or the end, and step over it. */
+static bool take_number(const char **text, uint64_t max, uint64_t *n_r)
+{
+	size_t len = strcspn(*text, ":");
+	char digits[24];
+
+	if (len == 0 || len >= sizeof(digits))
+		return false;
+	memcpy(digits, *text, len);
+	digits[len] = '\0';
+	*text += len + ((*text)[len] == ':');
+	return str_to_u64(digits, max, n_r);
+}
+
+bool explain_parse_history(const char *text, const struct pair_limits *limits,
+    struct history_facts *facts_r, struct buf *err)
+{
+	const char *rest = text;
+	uint64_t tls, plaintext, days = 0;
+
+	if (str_ends(text, ":") || !take_number(&rest, UINT32_MAX, &tls) ||
+	    !take_number(&rest, UINT32_MAX, &plaintext) ||
+	    (*rest && !take_number(&rest, UINT32_MAX, &days)) || *rest) {
+		buf_addf(err, "--history %s: not TLS:PLAIN or TLS:PLAIN:DAYS",
+		    text);
+		return false;
+	}
+	*facts_r = (struct history_facts){
+		.known = true,
+		.used_tls = tls >= limits->min && days <= limits->days,
+		.tls = tls,
+		.plaintext = plaintext,
+	};
+	return true;
+}
+
 bool explain_is_port(const char *listener)
 {
 	uint64_t port;

@@ -7,6 +7,7 @@
 #ifndef TM_TOOL_EXPLAIN_ARGS_H
 #define TM_TOOL_EXPLAIN_ARGS_H
 
+#include "audit/pair.h"
 #include "mtasts/mtasts.h"
 #include "policy/facts.h"
 
@@ -35,6 +36,11 @@ struct explain_policy {
 };
 bool explain_parse_policy(const char *text, struct explain_policy *policy_r,
     struct buf *err);
+
+/* TLS:PLAIN[:DAYS]: messages of that sender from that network, those over
+ * TLS so many days old [0]. */
+bool explain_parse_history(const char *text, const struct pair_limits *limits,
+    struct history_facts *facts_r, struct buf *err);
 
 /* A port number or the name of a listener ({daemon_name}). */
 bool explain_is_port(const char *listener);

@@ -156,6 +156,21 @@ static void print_listed(const struct explanation *e)
 	}
 }
 
+static void print_history(const struct explanation *e)
+{
+	const struct history_facts *h = &e->message->history;
+
+	if (!e->history_asked)
+		return;
+	if (h->known)
+		out_line("history  %llu over TLS, %llu in plaintext: %s",
+		    (unsigned long long)h->tls,
+		    (unsigned long long)h->plaintext,
+		    h->used_tls ? "uses TLS" : "no habit of TLS");
+	else
+		out_line("history  unknown");
+}
+
 static void print_facts(const struct explanation *e)
 {
 	const struct tls_facts *tls = &e->session->tls;
@@ -171,6 +186,7 @@ static void print_facts(const struct explanation *e)
 	out_part(PLAIN, "from     <%s>", e->message->from);
 	print_promise(e->from_asked, &e->message->from_promise);
 	print_listed(e);
+	print_history(e);
 	out_part(PLAIN, "to       <%s>%s", e->rcpt.to,
 	    e->rcpt.ours ? ", ours" : "");
 	print_promise(e->to_asked, &e->rcpt.to_promise);
@@ -275,6 +291,16 @@ static json_t *promise_json(bool asked, const struct promise *p)
 	return string;
 }
 
+static json_t *history_json(const struct explanation *e)
+{
+	const struct history_facts *h = &e->message->history;
+
+	if (!e->history_asked || !h->known)
+		return json_null();
+	return json_pack("{sI sI sb}", "tls", (json_int_t)h->tls, "plaintext",
+	    (json_int_t)h->plaintext, "uses_tls", h->used_tls);
+}
+
 static json_t *tls_json(const struct tls_facts *tls)
 {
 	return json_pack("{s:s, s:o, s:o, s:o, s:s}",
@@ -323,7 +349,7 @@ void explanation_print_json(const struct explanation *e)
 	char client[NETADDR_TEXT];
 
 	out_json(json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:s?, s:s,"
-	    " s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+	    " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
 	    "schema", "tlsmilter/explain-1",
 	    "client", netaddr_format(&e->session->client, client),
 	    "from", control_string(e->message->from),
@@ -340,6 +366,7 @@ void explanation_print_json(const struct explanation *e)
 	    "tls", tls_json(&e->session->tls),
 	    "from_policy", promise_json(e->from_asked,
 	    &e->message->from_promise),
+	    "history", history_json(e),
 	    "to_policy", promise_json(e->to_asked,
 	    &e->rcpt.to_promise),
 	    "ours", e->rcpt.ours,

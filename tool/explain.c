@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "audit/pairjson.h"
 #include "conf/conf.h"
 #include "conf/gather.h"
 #include "mtasts/cachejson.h"
@@ -19,6 +20,7 @@
 #include "tool/explain-args.h"
 #include "tool/explain-lists.h"
 #include "tool/out.h"
+#include "tool/pairs.h"
 #include "tool/records.h"
 #include "tool/tool.h"
 #include "util/clock.h"
@@ -39,6 +41,7 @@ struct explain_values {
 	const char *cert_fingerprint;
 	struct strv policies;
 	struct strv listed;
+	const char *history;
 	bool requiretls;
 	const char *mta;
 };
@@ -71,6 +74,8 @@ static const struct option_def options[] = {
 	    "what a domain has promised; may be repeated"),
 	OPTION("listed", OPTION_LIST, listed, "LIST=MODE",
 	    "what a partner list says of the sender; may be repeated"),
+	OPTION("history", OPTION_STRING, history, "TLS:PLAIN[:DAYS]",
+	    "what the sender did before, from the client's network"),
 	OPTION("requiretls", OPTION_FLAG, requiretls, NULL,
 	    "the client said REQUIRETLS"),
 	OPTION("mta", OPTION_STRING, mta, "NAME",
@@ -92,6 +97,7 @@ struct facts {
 	struct session_facts session;
 	struct message_facts message;
 	bool from_asked;
+	bool history_asked;
 };
 
 /* ---- what domains have promised ---------------------------------------- */
@@ -180,20 +186,27 @@ static void pack_json(const char *domain, const json_t *record, int64_t now,
 	buf_clear(&err);
 }
 
+/* Get at what the daemon knows, or its files; false, after a complaint the
+ * first time, when there is no way. */
+static bool has_access(struct facts *f)
+{
+	if (!f->access_tried) {
+		f->access_tried = true;
+		access_open(f->t, ACCESS_READ, &f->access);
+		if (f->access.kind == ACCESS_NONE)
+			complain("policies and history count as unknown: %s",
+			    buf_str(&f->access.why));
+	}
+	return f->access.kind != ACCESS_NONE;
+}
+
 /* Take a record out of the cache, the daemon's or our own. */
 static void pack_cached(struct facts *f, const char *domain, int64_t now,
     struct buf *packed)
 {
 	json_t *record = NULL;
 
-	if (!f->access_tried) {
-		f->access_tried = true;
-		access_open(f->t, ACCESS_READ, &f->access);
-		if (f->access.kind == ACCESS_NONE)
-			complain("policies count as unknown: %s",
-			    buf_str(&f->access.why));
-	}
-	if (f->access.kind == ACCESS_NONE)
+	if (!has_access(f))
 		return;
 	if (records_get(&f->access, domain, &record) == RECORDS_FOUND)
 		pack_json(domain, record, now, packed);
@@ -235,6 +248,39 @@ static void gather_from(struct facts *f)
 	f->message.from_promise = g.promise;
 	f->from_asked = true;
 	buf_clear(&packed);
+}
+
+static bool take_pair(void *arg, const json_t *pair)
+{
+	struct facts *f = arg;
+
+	pairjson_facts(pair, &f->conf->history, clock_wall(),
+	    &f->message.history);
+	return true;
+}
+
+/* What the sender did before: stated, or as the history has it. */
+static void find_history(struct facts *f)
+{
+	struct pairs_wish wish = { .times = true };
+
+	netaddr_network(&f->session.client, wish.network);
+	memcpy(wish.domain, f->from_domain, sizeof(wish.domain));
+	if (!has_access(f) || !pairs_open(f->t, &f->access, false))
+		return;
+	f->message.history = (struct history_facts){ .known = true };
+	if (!pairs_walk(f->t, &f->access, &wish, take_pair, f))
+		f->message.history.known = false;
+}
+
+static void gather_history(struct facts *f)
+{
+	if (!f->conf->needs_history || !f->message.from_domain ||
+	    !verdict_promises_apply(&f->session, &f->message))
+		return;
+	f->history_asked = true;
+	if (!f->o->history)
+		find_history(f);
 }
 
 /* False when no rule would look at the promise. */
@@ -350,6 +396,13 @@ static void take_message(struct facts *f)
 	m->requiretls = f->o->requiretls;
 }
 
+/* Only now: what TLS:PLAIN means depends on the configuration. */
+static bool take_history(struct facts *f, struct buf *err)
+{
+	return !f->o->history || explain_parse_history(f->o->history,
+	    &f->conf->history, &f->message.history, err);
+}
+
 static bool take_facts(struct facts *f, struct buf *err)
 {
 	enum verify_state verify = VERIFY_UNAVAILABLE;
@@ -388,6 +441,7 @@ static enum status explain_rcpt(struct facts *f, const char *to)
 		.session = &f->session,
 		.message = &f->message,
 		.from_asked = f->from_asked,
+		.history_asked = f->history_asked,
 	};
 
 	addr_split(to, address, sizeof(address), domain);
@@ -413,9 +467,11 @@ static enum status explain_all(struct facts *f, struct buf *err)
 		return STATUS_CONFIG;
 	take_session(f);
 	take_message(f);
-	if (!explain_listed(f->t, f->conf, &f->o->listed, &f->message, err))
+	if (!take_history(f, err) || !explain_listed(f->t, f->conf,
+	    &f->o->listed, &f->message, err))
 		return STATUS_USAGE;
 	gather_from(f);
+	gather_history(f);
 	for (size_t i = 0; i < f->o->to.n; i++) {
 		if (i > 0 && !f->t->json)
 			out_line("%s", "");

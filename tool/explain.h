@@ -14,6 +14,7 @@ struct explanation {
 	struct rcpt_facts rcpt;
 	bool from_asked;	/* some rule wanted the sender's promise */
 	bool to_asked;
+	bool history_asked;	/* some rule wanted the sender's past */
 	struct verdict verdict;
 	struct rule_trace *rules;	/* how each rule fared */
 	size_t rules_n;

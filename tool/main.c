@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
 	&command_cache,
 	&command_explain,
 	&command_help,
+	&command_history,
 	&command_lint,
 	&command_lists,
 	&command_query,

@@ -67,6 +67,7 @@ struct command {
 
 extern const struct command command_cache;
 extern const struct command command_explain;
+extern const struct command command_history;
 extern const struct command command_lint;
 extern const struct command command_lists;
 extern const struct command command_query;

@@ -11,6 +11,7 @@
 
 #include "conf/control.h"
 #include "milter/control.h"
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/services.h"
 #include "mtasts/cachejson.h"
@@ -24,11 +25,37 @@
 #define RUNS_MAX 5000
 
 static struct cache *cache;
+static struct history *history;
 
+/* Only what is asked of it here. */
 struct conf *services_conf(struct services *s)
+{
+	static struct conf conf = { .refs = 1, .history = { 3, 30 } };
+
+	(void)s;
+	return conf_ref(&conf);
+}
+
+struct history *services_history(struct services *s)
+{
+	(void)s;
+	return history;
+}
+
+struct historian *services_historian(struct services *s)
 {
 	(void)s;
 	return NULL;
+}
+
+bool historian_forget(struct historian *h, const char *domain,
+    const char *network, historian_done_fn *fn, void *arg)
+{
+	(void)h;
+	(void)domain;
+	(void)network;
+	fn(arg, true, "1 forgotten");
+	return true;
 }
 
 struct cache *services_cache(struct services *s)
@@ -158,6 +185,16 @@ static void put_policy(const char *name)
 	buf_clear(&err);
 }
 
+static void put_pair(const char *name)
+{
+	const struct pair_event event = { .when = clock_wall(), .tls = true,
+		.version = 13, .keep = 3 };
+
+	CU_ASSERT_EQUAL(history_begin(history), STORE_OK);
+	CU_ASSERT_EQUAL(history_note(history, name, &event), STORE_OK);
+	CU_ASSERT_EQUAL(history_commit(history), STORE_OK);
+}
+
 static void walk(struct loop *loop, const struct endpoint *ep,
     const char *request)
 {
@@ -185,9 +222,13 @@ static void peers_are_answered_or_told_goodbye(void)
 		"{\"command\":\"cache-import\",\"records\":[{\"domain\":"
 		"\"c.example\",\"text\":\"version: STSv1\\nmode: none\\n"
 		"max_age: 1000\\n\"}]}\n",
+		"{\"command\":\"history-list\",\"times\":true}\n",
+		"{\"command\":\"history-purge\",\"domain\":\"a.example\","
+		"\"network\":\"192.0.2.1\"}\n",
 		"nonsense\n",
 	};
 	struct cache_options options = { .size = 16 << 20 };
+	struct history_options past = { .entries = 10 };
 	struct endpoint ep = { .kind = ENDPOINT_UNIX };
 	struct loop *loop = loop_new();
 	struct control *control;
@@ -201,6 +242,10 @@ static void peers_are_answered_or_told_goodbye(void)
 	cache = cache_open(&options, &err, &error);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(cache);
 	put_policy("a.example");
+	past.state_dir = dir.dir;
+	history = history_open(&past, &err, &error);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(history);
+	put_pair("a.example 192.0.2.0/24");
 	snprintf(ep.path, sizeof(ep.path), "%s/s", dir.dir);
 	control = control_new(loop, NULL, endpoint_listen(&ep, 0600,
 	    (gid_t)-1, &err));
@@ -209,6 +254,7 @@ static void peers_are_answered_or_told_goodbye(void)
 		walk(loop, &ep, requests[i]);
 	control_free(control);
 	cache_close(cache);
+	history_close(history);
 	loop_free(loop);
 	tmpdir_remove(&dir);
 	buf_clear(&err);

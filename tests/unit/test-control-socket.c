@@ -11,6 +11,7 @@
 
 #include "conf/control.h"
 #include "milter/control.h"
+#include "milter/historian.h"
 #include "milter/learner.h"
 #include "milter/services.h"
 #include "mtasts/cachejson.h"
@@ -37,6 +38,8 @@ static struct {
 	struct loop *loop;
 	struct control *control;
 	struct cache *cache;
+	struct history *history;
+	struct historian *historian;
 	pthread_t thread;
 	/* the made-up store thread */
 	pthread_mutex_t lock;
@@ -51,10 +54,25 @@ static struct {
 
 /* ---- what the frontend would provide ----------------------------------- */
 
+/* Only what is asked of it here. */
 struct conf *services_conf(struct services *s)
 {
+	static struct conf conf = { .refs = 1, .history = { 3, 30 } };
+
 	(void)s;
-	return NULL;
+	return conf_ref(&conf);
+}
+
+struct history *services_history(struct services *s)
+{
+	(void)s;
+	return world.history;
+}
+
+struct historian *services_historian(struct services *s)
+{
+	(void)s;
+	return world.historian;
 }
 
 struct cache *services_cache(struct services *s)
@@ -265,6 +283,9 @@ static void put_policies(unsigned n)
 
 /* ---- tests ------------------------------------------------------------- */
 
+#define MEMORY_OFF "{\"ok\":false,\"error\":\"the daemon has no " \
+	"history: history.size is 0, or the file could not be opened\"}"
+
 static void requests_are_answered(void)
 {
 	static const struct {
@@ -287,6 +308,9 @@ static void requests_are_answered(void)
 		{ "{\"command\":\"cache-import\",\"records\":[{}]}",
 		  "{\"ok\":false,\"error\":\"\\\"domain\\\": not a string\"}"
 		},
+		{ "{\"command\":\"history-list\"}", MEMORY_OFF },
+		{ "{\"command\":\"history-purge\",\"all\":true}",
+		  MEMORY_OFF },
 		{ "{\"command\":\"cache-refresh\",\"domains\":[]}",
 		  "{\"ok\":true,\"count\":0,\"older\":0}" },
 	};
@@ -531,7 +555,148 @@ static void connections_are_bounded(void)
 	socket_close();
 }
 
+/* ---- the history ------------------------------------------------------- */
+
+static void history_start(void)
+{
+	struct history_options o = { .entries = 10000 };
+	enum store_error e = STORE_OK;
+	struct buf err;
+
+	o.state_dir = world.dir.dir;
+	buf_init(&err, 500);
+	world.history = history_open(&o, &err, &e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world.history);
+	world.historian = historian_start(world.history);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world.historian);
+	buf_clear(&err);
+}
+
+static void history_stop(void)
+{
+	historian_stop(world.historian);
+	history_close(world.history);
+	world.historian = NULL;
+	world.history = NULL;
+}
+
+static void put_pairs(const char *format, unsigned n, unsigned messages,
+    bool tls)
+{
+	const struct pair_event event = { .when = clock_wall(), .tls = tls,
+		.version = tls ? 13 : 0, .keep = 3 };
+	char name[PAIR_NAME_SIZE];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s%05u.example 192.0.2.0/24",
+		    format, i);
+		CU_ASSERT_EQUAL(history_begin(world.history), STORE_OK);
+		for (unsigned j = 0; j < messages; j++)
+			CU_ASSERT_EQUAL(history_note(world.history, name,
+			    &event), STORE_OK);
+		CU_ASSERT_EQUAL(history_commit(world.history), STORE_OK);
+	}
+}
+
+/* Hear n pairs whose domains begin like this, in their order. */
+static void hear_pairs(struct control_client *c, const char *format,
+    unsigned n, bool uses_tls)
+{
+	char want[MTASTS_DOMAIN_SIZE];
+
+	for (unsigned i = 0; i < n; i++) {
+		json_t *answer = hear(c), *item;
+
+		item = json_object_get(answer, "item");
+		snprintf(want, sizeof(want), "%s%05u.example", format, i);
+		CHECK_CASE_STR(want, json_string_value(json_object_get(item,
+		    "domain")) ? : "", want);
+		CHECK_CASE(want, json_is_true(json_object_get(item,
+		    "uses_tls")) == uses_tls);
+		json_decref(answer);
+	}
+}
+
+static void history_lists_what_is_wished(void)
+{
+	struct control_client *c;
+
+	socket_open();
+	history_start();
+	put_pairs("a", 500, 3, true);
+	put_pairs("b", 300, 2, true);
+	c = connect_client();
+	say(c, "{\"command\":\"history-list\"}");
+	hear_pairs(c, "a", 500, true);
+	hear_pairs(c, "b", 300, false);
+	expect(c, "{\"ok\":true,\"count\":800}");
+	put_pairs("a", 2, 1, false);
+	put_pairs("b", 2, 1, false);
+	say(c, "{\"command\":\"history-list\",\"downgraded\":true}");
+	hear_pairs(c, "a", 2, true);
+	expect(c, "{\"ok\":true,\"count\":2}");
+	say(c, "{\"command\":\"history-list\",\"domain\":"
+	    "\"A00000.example\",\"network\":\"192.0.2.9\"}");
+	hear_pairs(c, "a", 1, true);
+	expect(c, "{\"ok\":true,\"count\":1}");
+	say(c, "{\"command\":\"history-list\",\"network\":"
+	    "\"192.0.3.0/24\"}");
+	expect(c, "{\"ok\":true,\"count\":0}");
+	control_close(c);
+	socket_close();
+	history_stop();
+}
+
+/* Whoever says less than he means must not lose everything. */
+static void history_is_purged_as_told_only(void)
+{
+	static const struct {
+		const char *request, *answer;
+	} cases[] = {
+		{ "", "name the domain to forget, or all" },
+		{ ",\"all\":false", "name the domain to forget, or all" },
+		{ ",\"network\":\"192.0.2.0/24\"",
+		  "name the domain to forget, or all" },
+		{ ",\"all\":true,\"network\":\"192.0.2.0/24\"",
+		  "name the domain to forget, or all" },
+		{ ",\"all\":true,\"domain\":\"a00000.example\"",
+		  "name the domain to forget, or all" },
+		{ ",\"domain\":7", "not a domain name" },
+		{ ",\"domain\":\"a..b\"", "not a domain name" },
+		{ ",\"domain\":\"a00000.example\",\"network\":\"10/8\"",
+		  "not an address, a /24 or a /48" },
+		{ ",\"domain\":\"x.example\"",
+		  "x.example is not in the history" },
+	};
+	struct control_client *c;
+	char text[500];
+
+	socket_open();
+	history_start();
+	put_pairs("a", 3, 1, true);
+	c = connect_client();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "{\"command\":\"history-purge\"%s}", cases[i].request);
+		say(c, text);
+		snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"%s\"}",
+		    cases[i].answer);
+		expect(c, text);
+	}
+	say(c, "{\"command\":\"history-purge\",\"domain\":"
+	    "\"a00001.example\",\"network\":\"192.0.2.0/24\"}");
+	expect(c, "{\"ok\":true,\"text\":\"1 forgotten\"}");
+	say(c, "{\"command\":\"history-purge\",\"all\":true}");
+	expect(c, "{\"ok\":true,\"text\":\"2 forgotten\"}");
+	control_close(c);
+	socket_close();
+	history_stop();
+}
+
 static const struct unit_test tests[] = {
+	{ "the history lists what is wished", history_lists_what_is_wished },
+	{ "the history is purged as told only",
+	    history_is_purged_as_told_only },
 	{ "requests are answered", requests_are_answered },
 	{ "lists hold every record once", lists_hold_every_record_once },
 	{ "a query waits for the lookup", a_query_waits_for_the_lookup },

@@ -52,6 +52,32 @@ static void no_name_without_client_or_domain(void)
 	CU_ASSERT_EQUAL(strlen(name), 253 + 1 + strlen("192.0.2.0/24"));
 }
 
+static void networks_are_read_as_people_write_them(void)
+{
+	static const struct {
+		const char *label, *text, *want;
+	} cases[] = {
+		{ "a /24", "192.0.2.0/24", "192.0.2.0/24" },
+		{ "an address of it", "192.0.2.9", "192.0.2.0/24" },
+		{ "a /48", "2001:DB8:1::/48", "2001:db8:1::/48" },
+		{ "an address of it", "2001:db8:1::9", "2001:db8:1::/48" },
+		{ "a mapped address", "::ffff:192.0.2.9", "192.0.2.0/24" },
+		{ "host bits", "192.0.2.9/24", "" },
+		{ "another prefix", "192.0.0.0/16", "" },
+		{ "another prefix", "2001:db8::/32", "" },
+		{ "a name", "example.com", "" },
+		{ "nothing", "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char network[NETADDR_TEXT] = "";
+
+		CHECK_CASE(cases[i].label, pair_network(cases[i].text,
+		    network) == (*cases[i].want != '\0'));
+		CHECK_CASE_STR(cases[i].label, network, cases[i].want);
+	}
+}
+
 /* ---- what makes an event ----------------------------------------------- */
 
 /* A message over TLS 1.2 from somebody, unless changed. */
@@ -338,6 +364,8 @@ static const struct unit_test tests[] = {
 	    names_hold_the_domain_and_the_network },
 	{ "no name without client or domain",
 	    no_name_without_client_or_domain },
+	{ "networks are read as people write them",
+	    networks_are_read_as_people_write_them },
 	{ "design §6.12: only mail of strangers makes an event",
 	    only_mail_of_strangers_makes_an_event },
 	{ "TLS and plaintext are counted apart", messages_are_counted_apart },
