@@ -127,7 +127,7 @@ static void answer_hold(struct policyd_message *m, const struct verdict *v,
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	buf_addf(&text, "TLS policy: %s", v->reason);
+	buf_addf(&text, "held for TLS policy: %s", v->reason);
 	delegation_answer(out, "HOLD", buf_str(&text));
 	out->failed |= text.failed;
 	buf_clear(&text);

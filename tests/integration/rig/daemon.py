@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pwd
+import resource
 import signal
 import socket
 import subprocess
@@ -101,7 +102,8 @@ class Daemon:
 
     # ---- life -----------------------------------------------------------
 
-    def start(self, *arguments, wait=True):
+    def start(self, *arguments, wait=True, files=None):
+        """files: how many it may have open at once."""
         self.mark = self.syslog.mark()
         notify = os.path.join(self.dir, "notify")
         if os.path.exists(notify):
@@ -113,7 +115,10 @@ class Daemon:
             self.process = subprocess.Popen(
                 [program("tlsmilterd"), "-f", "-c", self.file, *arguments],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-                env=dict(os.environ, NOTIFY_SOCKET=notify))
+                env=dict(os.environ, NOTIFY_SOCKET=notify),
+                preexec_fn=(lambda: resource.setrlimit(
+                    resource.RLIMIT_NOFILE, (files, files)))
+                if files else None)
         self._notify = sock
         if wait:
             self.wait_ready()
