@@ -3,7 +3,11 @@
 
 #include "tool/explain-lists.h"
 
+#include "conf/listcopy.h"
 #include "policy/partners.h"
+#include "tool/access.h"
+#include "tool/out.h"
+#include "tool/tool.h"
 #include "util/buf.h"
 #include "util/clock.h"
 
@@ -94,12 +98,52 @@ static struct listed look_up(const struct partners *p, const char *domain)
 
 	if (!p) {
 		listed.mode = LISTED_UNKNOWN;
-	} else if (domain &&
-	    partners_find(p, domain, clock_wall(), &found)) {
+	} else if (partners_find(p, domain, clock_wall(), &found)) {
 		listed.mode = found.mode == PARTNER_ENFORCE ?
 		    LISTED_ENFORCE : LISTED_TESTING;
 		listed.min_version = found.min_version;
 	}
+	return listed;
+}
+
+/* The last good copy of a list from a URL; NULL after a complaint. */
+static struct partners *open_copy(struct tool *t,
+    const struct conf_list *list)
+{
+	static const char *const faults[] = {
+		[LISTCOPY_NONE] = "it was never fetched",
+		[LISTCOPY_OTHER] = "what is kept came from another URL",
+		[LISTCOPY_DAMAGED] = "what is kept is damaged",
+		[LISTCOPY_FAILED] = "what is kept cannot be read",
+	};
+	struct listcopy copy = { 0 };
+	enum listcopy_state state;
+	struct buf err;
+
+	buf_init(&err, 1000);
+	state = listcopy_open(tool_state_dir(t), list->name, list->url, &copy,
+	    &err);
+	if (state != LISTCOPY_GOOD)
+		complain("list \"%s\" counts as unknown: %s%s%s", list->name,
+		    faults[state], err.len ? ": " : "", buf_str(&err));
+	buf_clear(&err);
+	return copy.partners;
+}
+
+/* Ask a list; what came from a URL is not read as root. */
+static struct listed ask(struct tool *t, const struct conf_list *list,
+    const char *domain)
+{
+	struct listed listed = { .mode = LISTED_NO };
+	struct partners *p;
+
+	if (!domain)
+		return listed;
+	if (list->partners)
+		return look_up(list->partners, domain);
+	p = access_drop_root(t) ? open_copy(t, list) : NULL;
+	listed = look_up(p, domain);
+	partners_unref(p);
 	return listed;
 }
 
@@ -108,13 +152,12 @@ bool explain_listed(struct tool *t, const struct conf *conf,
 {
 	bool stated[LISTS_MAX] = { false };
 
-	(void)t;
 	for (size_t i = 0; i < options->n; i++)
 		if (!take_option(conf, options->v[i], stated, m->listed, err))
 			return false;
 	for (size_t i = 0; i < conf->lists_n; i++)
 		if (!stated[i])
-			m->listed[i] = look_up(conf->lists[i].partners,
+			m->listed[i] = ask(t, &conf->lists[i],
 			    m->from_domain);
 	return true;
 }

@@ -13,8 +13,9 @@ struct tool;
 /*
  * Fill in m->listed for every list of the configuration: as an option
  * --listed states (LIST=enforce|testing|no|unknown, the first two perhaps
- * with :TLSv1.2 behind), else from the list itself. A list that cannot be
- * read is unknown, after a complaint. False with a sentence in err when an
+ * with :TLSv1.2 behind), else from the list itself: its file, or the last
+ * good copy of what came from its URL, which is not read as root. A list
+ * that cannot be read is unknown, after a complaint. False with a sentence in err when an
  * option is wrong.
  */
 bool explain_listed(struct tool *t, const struct conf *conf,

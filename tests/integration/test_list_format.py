@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from rig.daemon import tool
+from rig.wait import until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTRIB = os.path.join(HERE, "..", "..", "contrib")
@@ -430,6 +431,10 @@ def test_what_a_list_says_can_be_supposed(configured):
     assert result["lists"][1] == {"name": "of a url", "mode": "testing",
                                   "min_tls_version": "TLSv1.3"}
     # Nothing was ever fetched, so nobody can say.
+    done = tool("explain", "-c", conf, "--client", "192.0.2.1", "--tls",
+                "none", "--from", "a@b.example", "--to", "b@b.example")
+    assert 'list "of a url" counts as unknown: it was never fetched' \
+        in done.err
     result = explain(conf, "a@b.example")
     assert result["lists"][1]["mode"] == "unknown"
     assert result["action"] == "defer"
@@ -455,3 +460,19 @@ def test_a_mistake_in_a_list_is_one_of_the_configuration(configured):
     assert done.status == 78
     assert "partners.json:3:2: autor: is no member that is known here" \
         in done.err
+
+
+def test_explain_asks_the_last_good_copy(mx, world):
+    lists = world.list_host("bank.example")
+    daemon, _ = mx('mode = enforce\nlist "partners" { url = "%s" }\n'
+                   'rule "partners" { list = "partners" require = tls'
+                   ' action = reject }\n' % lists.url)
+    until(lambda: daemon.status()["lists"][0]["domains"] == 1,
+          "the list")
+    for running in (True, False):
+        if not running:
+            daemon.stop()
+        result = explain(daemon.file, "a@bank.example")
+        assert result["lists"][0]["mode"] == "enforce"
+        assert result["action"] == "reject"
+        assert explain(daemon.file, "a@x.example")["action"] == "accept"
