@@ -190,6 +190,12 @@ static const char *fingerprint_of(const struct session_macros *m)
 	return fingerprint ? fingerprint : macro(m, "{cert_md5}");
 }
 
+static void keep_helo(struct session *s, const char *helo)
+{
+	keep(&s->helo, helo);
+	s->facts.helo = s->helo;
+}
+
 /* Take the TLS macros of this stage, if there are any, and latch them. */
 static void latch_tls(struct session *s, const struct session_macros *m)
 {
@@ -200,6 +206,9 @@ static void latch_tls(struct session *s, const struct session_macros *m)
 
 	if (!version)
 		return;
+	/* what was said before TLS is no more known (RFC 3207 §4.2) */
+	if (!s->tls_seen)
+		keep_helo(s, NULL);
 	keep(&s->tls_version, version);
 	keep(&s->cipher, macro(m, "{cipher}"));
 	if (!bits || !str_to_u64(bits, 65536, &value))
@@ -221,9 +230,8 @@ static void latch_tls(struct session *s, const struct session_macros *m)
 void session_helo(struct session *s, const char *helo,
     const struct session_macros *m)
 {
-	keep(&s->helo, helo);
-	s->facts.helo = s->helo;
 	latch_tls(s, m);
+	keep_helo(s, helo);
 }
 
 /*

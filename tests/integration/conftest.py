@@ -86,8 +86,9 @@ def postfix(_world, syslog, folder):
     made = []
 
     def make(milters="", main=None, master="", start=True):
-        one = Postfix(os.path.join(folder, "postfix"), _world.authority,
-                      milters, main, master)
+        name = "postfix%s" % (len(made) or "")
+        one = Postfix(os.path.join(folder, name), _world.authority, milters,
+                      main, master)
         made.append(one)
         if start:
             one.start()

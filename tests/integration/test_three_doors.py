@@ -6,12 +6,16 @@ and reason. Where a mail server by nature tells less than the others, the row
 says what comes of it there, and why. All of the audit line must be alike.
 """
 import dataclasses
+import datetime
+import os
+import re
 import ssl
 
 from rig.certs import fingerprint
 from rig.client import (CLIENT, Smtp, anonymous_context, certificate_context,
                         code)
-from rig.doors import DOORS, POSTFIX, reply_text
+from rig.doors import DOORS, POLICY, POSTFIX, reply_text
+from rig.logs import wait_audit
 from rig.wait import until
 
 AUTH = "AUTH PLAIN AGFsaWNlAHNlY3JldA=="
@@ -104,6 +108,8 @@ class Row:
     want: Want
     # By the name of a door: (what comes of it there, why).
     differs: dict = dataclasses.field(default_factory=dict)
+    # The past is written behind: ask until it is known.
+    soon: bool = False
 
     def wanted(self, door):
         return self.differs.get(door, (self.want,))[0]
@@ -196,7 +202,7 @@ def certificate_rows():
         sender = "a@" + domain_of(rule)
         yield Row(rule + ", none there", sender, "b@x.example", TLS, none,
                   {POSTFIX: (untold, UNTOLD),
-                   "Postfix policy service": (untold, NONE_UNTOLD)})
+                   POLICY: (untold, NONE_UNTOLD)})
         pinned = rule == "cert_fingerprint"
         stranger = refused(rule, "client certificate is another one"
                            if pinned else "client certificate is not trusted",
@@ -256,6 +262,64 @@ def who_rows():
               Want("accept", reason="cannot tell whether TLS is in use"))
 
 
+LIST = """{
+  "schema": "tlsmilter/partners-1", "author": "Rig",
+  "timestamp": "%(now)s", "expires": "%(later)s",
+  "defaults": { "mode": "enforce" },
+  "domains": {
+    "listed.example": {},
+    "new.example": { "min_tls_version": "TLSv1.3" },
+    "trial.example": { "mode": "testing" },
+    "over.example": { "until": "%(now)s" },
+    ".branches.example": {}
+  }
+}
+"""
+
+
+def list_rows():
+    def listed(label, domain, client, action, kind="plaintext",
+               begin="plaintext", end="tls", text="TLS is"):
+        return Row(label, "a@" + domain, "b@x.example", client, unmet(
+            action, "partners", kind, '%s; rule "partners" requires %s; list '
+            '"partners" names %s' % (begin, end, domain),
+            "%s required for mail from %s" % (text, domain)))
+
+    yield listed("on the list", "listed.example", PLAIN, "reject")
+    yield listed("below a name on the list", "x.branches.example", PLAIN,
+                 "reject")
+    yield listed("version on the list", "new.example", Client("1.2"),
+                 "reject", "weak", "TLSv1.2", "tls1.3", "TLS 1.3 is")
+    yield listed("on the list for trial", "trial.example", PLAIN, "observe")
+    yield Row("on the list, TLS", "a@listed.example", "b@x.example", TLS,
+              MET)
+    yield Row("no more on the list", "a@over.example", "b@x.example", PLAIN,
+              ACCEPTED)
+    yield Row("on the list, but a relay", "a@listed.example", "b@x.example",
+              Client(source=RELAY), ACCEPTED)
+
+
+# How often TLS must have been used to make a habit of it.
+HABIT = 3
+
+
+def history_rows():
+    """The past is made first."""
+    yield Row("in plaintext before", "a@past.example", "b@x.example", PLAIN,
+              ACCEPTED)
+    for i in range(HABIT):
+        yield Row("over TLS %d" % i, "a@past.example", "b@x.example", TLS,
+                  ACCEPTED)
+    lost = "asked at RCPT only, it is never told that a message was accepted"
+    yield Row("in plaintext again", "a@past.example", "b@x.example", PLAIN,
+              unmet("defer", "past", "plaintext", 'plaintext; rule "past" '
+                    "requires tls; past.example used TLS from this network",
+                    "TLS is required for mail from past.example"),
+              {POLICY: (ACCEPTED, lost)}, soon=True)
+    yield Row("from another network", "a@past.example", "b@x.example",
+              Client(source="198.18.0.1"), ACCEPTED)
+
+
 def lookup_rows(unknown):
     """These come first, as the lookup ends sometime."""
     yield Row("not known yet", "a@client.example", "b@" + unknown, PLAIN,
@@ -267,7 +331,7 @@ def lookup_rows(unknown):
               MET)
 
 
-def configuration(unknown, pinned):
+def configuration(unknown, pinned, partners):
     text = """
 mode = enforce
 log = recipients
@@ -277,6 +341,10 @@ hosted_domains = {"x.example=none", %s}
 relays = {"198.18.0.0/15"}
 exempt { client = {"127.0.0.0/8", "%s"}  from = {"news@client.example"} }
 listener "proxied" { match = {"465"}  tls = unknown }
+list "partners" { file = "%s" }
+rule "partners" { list = "partners"  require = tls  action = reject }
+rule "past" { history = downgrade  from = "past.example"  require = tls
+  action = defer }
 rule "open" { to = "open@our-reject.example"  require = none }
 rule "lookup" { to = "%s" to_policy = enforce require = tls
   unknown = defer  action = reject }
@@ -295,7 +363,7 @@ rule "authenticated" { authenticated = yes from = "byuser.example"
 rule "listener" { listener = "587" from = "byport.example" min_bits = 256
   action = reject }
 """ % (", ".join('"our-%s.example=enforce"' % a for a in ACTIONS), EXEMPT,
-       unknown, pinned)
+       partners, unknown, pinned)
     for action in ACTIONS:
         text += 'rule "our %s" { to = "our-%s.example" to_policy = enforce ' \
             'require = tls action = %s }\n' % (action, action, action)
@@ -317,19 +385,38 @@ class Result:
     fields: list = None     # of a tagged message
 
 
-def run(door, row, words):
-    """Send the row's message through the door."""
+def expected_results(match):
+    """Our Authentication-Results field, from what X-TLS-Policy says."""
+    used = re.sub(r"\b(version|cipher|bits)=", r"smtp.\1=", match.group(2))
+    return "mx.rig.example; x-tls=fail%s policy.rule=%s" % (
+        used, match.group(1))
+
+
+def attempt(door, row, words):
+    """Send the row's message; where the log begins with it, the replies."""
     mark = door.daemon.syslog.mark()
     (reply,), end = talk(row.client, words, row.sender, [row.recipient],
                          row.label)
+    if row.soon and reply.code != row.wanted(door.name).code[0]:
+        return None
+    return mark, reply, end
+
+
+def run(door, row, words):
+    """Send the row's message through the door."""
+    mark, reply, end = until(lambda: attempt(door, row, words), row.label)
     if reply.code == 250:
         assert end.code == 250, (row.label, str(end))
     result = Result(row, code(reply), reply_text(reply),
                     door.recipient_line(row.recipient, mark))
     if result.audit["action"] == "tag":
         message = door.server.wait_delivered(row.label)
-        result.fields = [message.all(name) for name in (
-            "Authentication-Results", "X-TLS-Policy")]
+        result.fields = message.all("X-TLS-Policy")
+        # A policy service cannot remove forged ones, so it adds none.
+        results = message.all("Authentication-Results")
+        assert results == ([] if door.name == POLICY else [
+            re.sub("^fail rule=(.*?) unmet=.*?((?: version=.*)?)$",
+                   expected_results, result.fields[0])]), row.label
     return result
 
 
@@ -364,18 +451,32 @@ def unlike(results):
                                                 other, got[1])
 
 
-def test_the_same_message_the_same_verdict(doors, world, sasl,
+def write_list(folder):
+    path = os.path.join(folder, "partners.json")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    with open(path, "w") as file:
+        file.write(LIST % {
+            name: (now + datetime.timedelta(days=days)).strftime(
+                "%Y-%m-%dT%H:%M:%SZ")
+            for name, days in (("now", 0), ("later", 9))})
+    return path
+
+
+def test_the_same_message_the_same_verdict(doors, world, folder, sasl,
                                            sendmail_sasl):
     words, pinned = contexts(world)
     unknown = world.domain()
     world.dns.rules["_mta-sts." + unknown.name, "TXT"] = "drop"
     rows = [*lookup_rows(unknown.name), *promise_rows(), *cause_rows(),
-            *certificate_rows(), *who_rows()]
+            *certificate_rows(), *who_rows(), *list_rows(),
+            *history_rows()]
+    partners = write_list(folder)
     assert len({r.label for r in rows}) == len(rows)
     results, errors = {}, []
     for name in DOORS:
-        door = doors.start(name, configuration(unknown.name, pinned), dict(
-            sasl, smtpd_tls_fingerprint_digest="sha256"), sendmail_sasl)
+        door = doors.start(name, configuration(
+            unknown.name, pinned, partners), dict(
+                sasl, smtpd_tls_fingerprint_digest="sha256"), sendmail_sasl)
         results[name] = [run(door, row, words) for row in rows]
         for result in results[name]:
             errors += wrong(name, result)
@@ -385,3 +486,23 @@ def test_the_same_message_the_same_verdict(doors, world, sasl,
             holds, name))
     errors += unlike(results)
     assert not errors, "\n".join(errors)
+
+
+def test_the_past_of_a_policy_service(doors, world):
+    """Asked at END-OF-MESSAGE too, it knows what was accepted."""
+    words, _ = contexts(world)
+    door = doors.start(POLICY, """
+mode = enforce
+log = recipients
+help_url = "https://example.com/tls"
+hosted_domains = {"x.example=none"}
+relays = {"198.18.0.0/15"}
+rule "past" { history = downgrade  from = "past.example"  require = tls
+  action = defer }
+""", {"smtpd_end_of_data_restrictions":
+      "check_policy_service inet:127.0.0.1:8898"})
+    for row in history_rows():
+        row.differs = {}
+        _, reply, _ = until(lambda: attempt(door, row, words), row.label)
+        assert reply.code == row.want.code[0], row.label
+    wait_audit(door.daemon, action="defer", rule="past")

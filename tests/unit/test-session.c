@@ -307,6 +307,9 @@ static void tls_without_second_ehlo_is_seen(void)
 	mail(&mta, "<a@client.example>", NULL);
 	CU_ASSERT_EQUAL(rcpt(&mta, "<b@ours.example>"), SESSION_CONTINUE);
 	CU_ASSERT_EQUAL(fake.fuse_tls, 1);
+	/* RFC 3207 §4.2: the EHLO before STARTTLS is forgotten */
+	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log), "helo=- "));
 	quit(&mta);
 }
 
@@ -348,6 +351,8 @@ static void tls_at_helo_is_latched(void)
 		CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
 	}
 	CU_ASSERT_EQUAL(fake.counters.by_tls[TLS_ENCRYPTED], 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.log),
+	    "helo=client.example "));
 	quit(&mta);
 }
 

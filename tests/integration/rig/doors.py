@@ -7,7 +7,8 @@ from rig.logs import audit_fields
 
 POSTFIX = "Postfix milter"
 SENDMAIL = "Sendmail milter"
-DOORS = (POSTFIX, SENDMAIL)
+POLICY = "Postfix policy service"
+DOORS = (POSTFIX, SENDMAIL, POLICY)
 
 # What the doors put around our text: Sendmail and Postfix name the
 # recipient, and Postfix says that it is the recipient that is refused.
@@ -65,12 +66,19 @@ class Doors:
         assert printed.status == 0, printed.err
         return self._sendmail(mc + printed.out)
 
-    _starters = {POSTFIX: _start_postfix, SENDMAIL: _start_sendmail}
+    def _start_policy(self, one, main, mc):
+        return self._postfix(main=dict({
+            "smtpd_recipient_restrictions": "reject_unauth_destination, "
+            "check_policy_service inet:127.0.0.1:8898"}, **main))
+
+    _starters = {POSTFIX: _start_postfix, SENDMAIL: _start_sendmail,
+                 POLICY: _start_policy}
+    _more = {POLICY: 'policy_service = {"inet:8898@127.0.0.1"}\n'}
 
     def start(self, name, config, main=None, mc=""):
         """main is added to Postfix's main.cf, mc to Sendmail's .mc file."""
         self.stop()
-        one = self._daemon(config, name=name.replace(" ", "-"))
+        one = self._daemon(self._more.get(name, "") + config, name=name.replace(" ", "-"))
         self._running.append(one)
         server = self._starters[name](self, one, main or {}, mc)
         self._running.append(server)
