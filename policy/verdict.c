@@ -271,10 +271,9 @@ static enum rule_outcome unmet_outcome(const struct rule *rule,
 }
 
 /* A list may only be trying a domain out: then the rule just observes. */
-static enum action rule_action(const struct rule *rule,
-    const struct listed *listed)
+static enum action tried_out(const struct listed *listed, enum action action)
 {
-	return listed->mode == LISTED_TESTING ? ACTION_OBSERVE : rule->action;
+	return listed->mode == LISTED_TESTING ? ACTION_OBSERVE : action;
 }
 
 static void judge_rule(const struct rule *rule, const struct subject *j,
@@ -303,11 +302,11 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 	f->trace.unmet_what = judgement.what;
 	f->trace.unmet = UNMET_UNKNOWN;
 	if (f->trace.outcome == RULE_UNMET) {
-		f->noted = rule_action(rule, listed);
+		f->noted = tried_out(listed, rule->action);
 		f->trace.unmet = judgement.unmet;
 		f->promise = matched_promise(rule, j);
 	} else if (f->trace.outcome == RULE_UNKNOWN_DEFER) {
-		f->noted = ACTION_DEFER;
+		f->noted = tried_out(listed, ACTION_DEFER);
 	}
 }
 
