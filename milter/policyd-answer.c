@@ -201,11 +201,15 @@ static const char *our_name(const struct conf *c, char *room)
 	    room : NULL;
 }
 
+/* The addresses are taken as they were sent: the facts keep no more of them
+ * than a log line needs, and a domain is at the end. */
 static void judge_request(struct policyd_judge *pj,
-    struct policyd_message *m, struct delegation_facts *f, struct buf *out)
+    struct policyd_message *m, const struct delegation *d,
+    struct delegation_facts *f, struct buf *out)
 {
+	const char *path = delegation_value(d, DELEGATION_SENDER);
 	const struct judge_sender sender = {
-		.path = f->message.from,
+		.path = path ? path : "",
 		.auth_user = f->message.auth_user,
 	};
 	bool other = services_milter_has(pj->services, &f->session.client,
@@ -222,8 +226,9 @@ static void judge_request(struct policyd_judge *pj,
 	/* a recipient counts once, whatever the number of questions */
 	j.uncounted = other || (!at_rcpt && m->judged);
 	j.has_no_end = at_rcpt && !other;
-	judge_rcpt(&j, f->has_rcpt ? f->rcpt.to : NULL,
-	    our_name(m->conf, name), &v, &reply);
+	path = delegation_value(d, DELEGATION_RECIPIENT);
+	judge_rcpt(&j, f->has_rcpt ? path : NULL, our_name(m->conf, name), &v,
+	    &reply);
 	m->judged |= at_rcpt;
 	answer_verdict(pj, m, f, &v, &reply, out);
 	if (f->stage == DELEGATION_AT_END && v.action < ACTION_DEFER &&
@@ -250,6 +255,6 @@ bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
 	follow_message(pj, m, f.instance);
 	if (!f.has_rcpt)
 		advise_no_rcpt(pj, m->conf, &f);
-	judge_request(pj, m, &f, out);
+	judge_request(pj, m, d, &f, out);
 	return !out->failed;
 }
