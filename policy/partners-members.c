@@ -7,7 +7,7 @@
 #include "util/clock.h"
 #include "util/str.h"
 
-#define FINDINGS_MAX 100	/* then "more mistakes follow" */
+#define FINDINGS_MAX 50	/* of either kind; then "more … follow" */
 #define TEXT_BYTES_MAX 500	/* of name, author, contact */
 #define SHOWN_MAX 60		/* bytes of a wrong value in a message */
 #define PATTERN_HOST_MAX 253	/* RFC 1035 §2.3.4, as text */
@@ -21,16 +21,23 @@ static void tell(struct reader *r, enum partners_severity severity,
 	struct partners_finding f = { severity, pos.line, pos.column, path,
 		text };
 
+	size_t *told = &r->told[severity];
+
 	r->errors += severity == PARTNERS_ERROR;
-	if (r->stop)
+	if (r->stop || *told >= FINDINGS_MAX)
 		return;
-	if (++r->findings >= FINDINGS_MAX) {
-		f.text = "more mistakes follow";
+	if (++*told == FINDINGS_MAX) {
+		f.text = severity == PARTNERS_ERROR ?
+		    "more mistakes follow" : "more warnings follow";
 		f.path = "";
-		r->stop = true;
+		/* There is no list after a mistake, but there may be one
+		 * after any number of warnings. */
+		r->stop = severity == PARTNERS_ERROR;
 	}
-	if (!r->fn(r->arg, &f))
+	if (!r->fn(r->arg, &f)) {
 		r->stop = true;
+		r->errors++;	/* what was not read may be missing */
+	}
 }
 
 static void tell_at(struct reader *r, enum partners_severity severity,

@@ -38,7 +38,8 @@ struct reader {
 	void *arg;
 	bool foreign;		/* the shape of STARTTLS Everywhere */
 	bool stop;
-	size_t findings, errors;
+	size_t errors;
+	size_t told[PARTNERS_ERROR + 1];	/* findings, by severity */
 	struct terms defaults;
 	struct alias *aliases;	/* sorted by name */
 	size_t aliases_n;

@@ -71,7 +71,8 @@ struct partners_finding {
 	const char *text;	/* a sentence; both live until return */
 };
 
-/* Called for each finding, in no order; false ends the search. */
+/* Called for each finding, in no order, at most 50 times for either
+ * severity; false ends the search, without a list. */
 typedef bool partners_finding_fn(void *arg,
     const struct partners_finding *f);
 

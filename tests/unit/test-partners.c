@@ -375,8 +375,39 @@ static void lint_is_bounded(void)
 	    &out));
 	for (const char *s = buf_str(&out); (s = strchr(s, '\n')); s++)
 		lines++;
-	CU_ASSERT_EQUAL(lines, 100);
+	CU_ASSERT_EQUAL(lines, 50);
 	CU_ASSERT(str_ends(buf_str(&out), "more mistakes follow\n"));
+	buf_clear(&text);
+	buf_clear(&out);
+}
+
+static bool give_up(void *arg, const struct partners_finding *f)
+{
+	++*(size_t *)arg;
+	return f->text == NULL;
+}
+
+/* However much there is to warn of, the list is read to its end. */
+static void warnings_do_not_end_a_list(void)
+{
+	struct buf text, out;
+	struct partners *p;
+	size_t calls = 0;
+
+	buf_init(&text, 100000);
+	buf_init(&out, 100000);
+	buf_adds(&text, HEAD "\"domains\": {");
+	for (int i = 0; i < 500; i++)
+		buf_addf(&text, "\"d%d.example\": {\"mode\": \"enforce\", "
+		    "\"mx\": [\"m.invalid\"]},", i);
+	buf_adds(&text, "\"last.example\": {\"mode\": \"enforce\"}}}");
+	p = partners_lint(text.data, text.len, NOW, collect, &out);
+	CU_ASSERT(p && partners_count(p) == 501);
+	CU_ASSERT(str_ends(buf_str(&out), "more warnings follow\n"));
+	partners_unref(p);
+	CU_ASSERT_PTR_NULL(partners_lint(text.data, text.len, NOW, give_up,
+	    &calls));
+	CU_ASSERT_EQUAL(calls, 1);
 	buf_clear(&text);
 	buf_clear(&out);
 }
@@ -639,6 +670,7 @@ static const struct unit_test tests[] = {
 	{ "sizes are bounded", sizes_are_bounded },
 	{ "lint tells everything", lint_tells_everything },
 	{ "lint is bounded", lint_is_bounded },
+	{ "warnings do not end a list", warnings_do_not_end_a_list },
 	{ "domains are found", domains_are_found },
 	{ "many domains stay small", many_domains_stay_small },
 	{ "references are counted", references_are_counted },
