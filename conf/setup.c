@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
-#include "conf/setup.h"
+#include "conf/setup-internal.h"
 
 #include "util/buf.h"
 
@@ -11,9 +11,7 @@
 
 /* ---- Postfix: the milter line ------------------------------------------- */
 
-/* Append the address as Postfix writes it. Inside the queue directory a
- * relative path is right with chroot and without (PF-MI-09). */
-static void add_address(const struct endpoint *ep, struct buf *out)
+void setup_add_socket(const struct endpoint *ep, struct buf *out)
 {
 	if (ep->kind == ENDPOINT_UNIX &&
 	    str_starts(ep->path, QUEUE_DIRECTORY))
@@ -29,25 +27,27 @@ static void add_folder(const struct conf *c, struct buf *out)
 	    c->user, *c->socket_group ? c->socket_group : "postfix");
 }
 
-static void add_inet_advice(const struct conf *c, struct buf *out)
+static void add_inet_advice(const struct conf *c, const char *name,
+    const char *file, struct buf *out)
 {
 	buf_adds(out,
 	    "# A unix socket costs half the CPU. For one, make its folder,\n");
 	add_folder(c, out);
-	buf_adds(out,
+	buf_addf(out,
 	    "# put into tlsmilter.conf\n"
-	    "#   milter = \"unix:" QUEUE_FOLDER "/milter.sock\"\n"
+	    "#   %s = \"unix:" QUEUE_FOLDER "/%s\"\n"
 	    "#   socket_group = \"postfix\"\n"
-	    "# restart tlsmilterd, and run this command again.\n");
+	    "# restart tlsmilterd, and run this command again.\n", name, file);
 }
 
-static void add_queue_advice(const struct conf *c, struct buf *out)
+static void add_queue_advice(const struct conf *c, const struct endpoint *ep,
+    struct buf *out)
 {
 	buf_adds(out,
 	    "# The path is relative to the queue directory, so it is right "
 	    "with and\n# without chroot. The folder of the socket must be "
 	    "there");
-	if (str_starts(c->milter.path, QUEUE_FOLDER "/")) {
+	if (str_starts(ep->path, QUEUE_FOLDER "/")) {
 		buf_adds(out, ":\n");
 		add_folder(c, out);
 	} else {
@@ -56,14 +56,14 @@ static void add_queue_advice(const struct conf *c, struct buf *out)
 	}
 }
 
-static void add_socket_advice(const struct conf *c, struct buf *out)
+void setup_add_socket_advice(const struct conf *c,
+    const struct endpoint *ep, const char *name, const char *file,
+    struct buf *out)
 {
-	const struct endpoint *ep = &c->milter;
-
 	if (ep->kind == ENDPOINT_INET)
-		add_inet_advice(c, out);
+		add_inet_advice(c, name, file, out);
 	else if (str_starts(ep->path, QUEUE_DIRECTORY))
-		add_queue_advice(c, out);
+		add_queue_advice(c, ep, out);
 	else
 		buf_addf(out,
 		    "# Only for an smtpd that is not chrooted (fifth column "
@@ -90,9 +90,9 @@ static void add_milter(const struct conf *c, struct buf *out)
 		buf_adds(out,
 		    "# mode = enforce: if tlsmilterd is not running, mail is "
 		    "deferred, not let\n# through.\n");
-	add_socket_advice(c, out);
+	setup_add_socket_advice(c, &c->milter, "milter", "milter.sock", out);
 	buf_adds(out, "smtpd_milters = { ");
-	add_address(&c->milter, out);
+	setup_add_socket(&c->milter, out);
 	buf_addf(out, ", default_action=%s }\n",
 	    c->observe ? "accept" : "tempfail");
 	buf_adds(out,
@@ -114,7 +114,7 @@ static bool needs_certificates(const struct conf *c)
 	return false;
 }
 
-static void add_tls(const struct conf *c, struct buf *out)
+void setup_add_tls(const struct conf *c, struct buf *out)
 {
 	buf_adds(out,
 	    "\n# 2. STARTTLS must be offered. Not \"encrypt\": that would "
@@ -148,9 +148,7 @@ static void collect_names(const struct strv *from, struct strv *names)
 			strv_add(names, from->v[i]);
 }
 
-/* The names of services, as opposed to ports, that rules and listener
- * sections use. */
-static void service_names(const struct conf *c, struct strv *names)
+void setup_service_names(const struct conf *c, struct strv *names)
 {
 	for (size_t i = 0; i < c->rules.n; i++)
 		collect_names(&c->rules.rules[i]->listeners, names);
@@ -164,7 +162,7 @@ static void add_daemon_names(const struct conf *c, struct buf *out)
 {
 	struct strv names = { 0 };
 
-	service_names(c, &names);
+	setup_service_names(c, &names);
 	if (names.n)
 		buf_adds(out,
 		    "\n# 3. Rules or listener sections name services. Give "
@@ -182,8 +180,11 @@ void setup_postfix(const struct conf *c, struct buf *out)
 	    "# Postfix 3.0 or later. Nothing has been changed on this "
 	    "system.\n\n", c->file);
 	add_milter(c, out);
-	add_tls(c, out);
+	setup_add_tls(c, out);
 	add_daemon_names(c, out);
+	if (c->policy_service.n)
+		buf_adds(out, "\n# For policy_service: tlsmilter setup postfix "
+		    "--policy-service\n");
 	buf_adds(out,
 	    "\n# Then: postfix reload; send a message; tlsmilter status\n");
 }
@@ -287,7 +288,7 @@ static void add_sendmail_names(const struct conf *c, struct buf *out)
 {
 	struct strv names = { 0 };
 
-	service_names(c, &names);
+	setup_service_names(c, &names);
 	if (names.n)
 		buf_adds(out,
 		    "\ndnl 3. Rules or listener sections name services. Give "

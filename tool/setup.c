@@ -33,13 +33,50 @@ static enum status print_setup(struct tool *t, const char *server,
 	return STATUS_GOOD;
 }
 
+static void add_limit(void *arg, const char *rule, const char *text)
+{
+	json_array_append_new(arg, json_pack("{s:s?, s:s}", "rule", rule,
+	    "text", text));
+}
+
+/* Print what the policy service needs; a warning without one. */
+static enum status print_policy(struct tool *t)
+{
+	struct conf *conf = tool_conf(t);
+	json_t *limits;
+	struct buf text;
+	bool ok;
+
+	if (!conf)
+		return STATUS_CONFIG;
+	buf_init(&text, SETUP_MAX);
+	ok = setup_postfix_policy(conf, &text);
+	if (t->json) {
+		limits = json_array();
+		setup_policy_limits(conf, add_limit, limits);
+		out_json(json_pack("{s:s, s:s, s:s, s:o}", "schema",
+		    "tlsmilter/setup-1", "for", "postfix-policy-service",
+		    "text", buf_str(&text), "limits", limits));
+	} else {
+		out_text("", buf_str(&text));
+	}
+	buf_clear(&text);
+	return ok ? STATUS_GOOD : STATUS_WARNING;
+}
+
+struct postfix_values {
+	bool policy_service;
+};
+
 static enum status run_postfix(struct tool *t, const void *values, int n,
     char **operands)
 {
-	(void)values;
+	const struct postfix_values *v = values;
+
 	(void)n;
 	(void)operands;
-	return print_setup(t, "postfix", setup_postfix);
+	return v->policy_service ? print_policy(t) :
+	    print_setup(t, "postfix", setup_postfix);
 }
 
 static enum status run_sendmail(struct tool *t, const void *values, int n,
@@ -51,10 +88,19 @@ static enum status run_sendmail(struct tool *t, const void *values, int n,
 	return print_setup(t, "sendmail", setup_sendmail);
 }
 
+static const struct option_def postfix_options[] = {
+	{ "policy-service", 0, OPTION_FLAG,
+	  offsetof(struct postfix_values, policy_service), NULL,
+	  "for the policy service instead of the milter" },
+};
+
 static const struct command command_postfix = {
 	.name = "postfix",
 	.usage = "",
 	.summary = "print what main.cf must say",
+	.options = postfix_options,
+	.options_n = 1,
+	.values_size = sizeof(struct postfix_values),
 	.is_data = true,
 	.run = run_postfix,
 };

@@ -60,3 +60,79 @@ def test_an_observing_filter_that_is_down_stops_no_mail(daemon, postfix):
     d.stop()
     _, (rcpt,), end = send("a@x.example", "b@y.example")
     assert (rcpt.code, end.code) == (250, 250)
+
+
+# ---- the policy service ---------------------------------------------------
+
+POLICY_RULES = '''
+mode = enforce
+policy_service = "%s"
+socket_group = "postfix"
+milter = "inet:8898@127.0.0.1"
+rule "all" { require = tls  action = reject }
+rule "pin" { to = "pinned.example"  cert_fingerprint = "%s"  action = reject
+  unknown = defer }
+rule "service" { listener = SUBMISSION  requiretls = yes  require = tls
+  action = tag }
+''' % ("%s", "ab" * 32)
+
+
+@pytest.mark.parametrize("kind", ["inet", "unix"])
+def test_postfix_with_these_settings_asks_the_policy_service(
+        daemon, postfix, socket_folder, kind):
+    where = {"inet": "inet:8460@127.0.0.1",
+             "unix": "unix:%s/policy" % socket_folder}[kind]
+    d = daemon(POLICY_RULES % where)
+    printed = d.tool("setup", "postfix", "--policy-service")
+    assert printed.status == 0
+    main = settings(printed.out)
+    assert set(main) == {
+        "smtpd_recipient_restrictions", "smtpd_tls_security_level",
+        "smtpd_tls_ask_ccert", "smtpd_tls_CApath"}
+    server = postfix(main=main)
+    _, (rcpt,), _ = send("a@x.example", "b@y.example")
+    assert (rcpt.code, rcpt.text.split()[0]) == (550, "5.7.10")
+    _, (rcpt,), end = send("a@x.example", "b@y.example", tls=True)
+    assert (rcpt.code, end.code) == (250, 250)
+    _, (rcpt,), _ = send("a@x.example", "b@pinned.example", tls=True)
+    assert rcpt.code == 451
+    d.stop()
+    _, (rcpt,), _ = send("a@x.example", "b@y.example", tls=True)
+    assert rcpt.code == 450
+    d.write(POLICY_RULES.replace("enforce", "observe") % where)
+    server.configure(**settings(d.tool("setup", "postfix",
+                                       "--policy-service").out))
+    _, (rcpt,), end = send("a@x.example", "b@y.example")
+    assert (rcpt.code, end.code) == (250, 250)
+
+
+def test_both_settings_of_a_message_with_its_end(daemon, postfix):
+    """history and from_policy learn at the end of a message only."""
+    d = daemon(POLICY_RULES % "inet:8460@127.0.0.1" + """
+rule "past" { history = downgrade  require = tls  action = tag }
+""")
+    main = settings(d.tool("setup", "postfix", "--policy-service").out)
+    assert "smtpd_end_of_data_restrictions" in main
+    postfix(main=main)
+    _, _, end = send("a@x.example", "b@y.example", tls=True)
+    assert end.code == 250
+    d.wait_log("action=accept.* nrcpt=1 .*source=policy")
+    assert d.status()["counters"]["messages"] == 1
+
+
+def test_what_the_policy_service_cannot_do(daemon):
+    d = daemon(POLICY_RULES % "inet:8460@127.0.0.1", start=False)
+    one = d.tool("setup", "postfix", "--policy-service", "--json").json
+    assert one["for"] == "postfix-policy-service"
+    limits = [(x["rule"], x["text"].split()[0]) for x in one["limits"]]
+    assert limits == [("pin", "to"), ("pin", "without"), ("service", "action"),
+                      ("service", "requiretls"), (None, "Forged")]
+    assert "rule \"service\": requiretls = yes never holds" in one["text"]
+
+
+def test_without_a_policy_service_it_says_how(daemon):
+    d = daemon("", start=False)
+    printed = d.tool("setup", "postfix", "--policy-service")
+    assert printed.status == 1
+    assert not settings(printed.out)
+    assert "policy_service = " in printed.out

@@ -497,6 +497,9 @@ def test_setup_prints_settings(offline):
     for server in ("postfix", "sendmail"):
         one, = objects(offline()("setup", "--json", server))
         assert one["for"] == server
+    run = offline("policy_service = /run/p")
+    one, = objects(run("setup", "--json", "postfix", "--policy-service"))
+    assert one["for"] == "postfix-policy-service" and one["limits"]
 
 
 def test_status_and_reload_need_a_daemon(offline):

@@ -517,6 +517,65 @@ static void sendmail_lines_are_comments_or_settings(void)
 	conf_unref(c);
 }
 
+static void print_policy(const struct conf *c, struct buf *out)
+{
+	CU_ASSERT_EQUAL(setup_postfix_policy(c, out),
+	    c->policy_service.n > 0);
+}
+
+#define SERVICE "policy_service = \"inet:8460@127.0.0.1\"\n"
+
+static void policy_service_lines_fit_the_configuration(void)
+{
+	static const struct setup_case cases[] = {
+		{ "none is configured", "",
+		    "#   policy_service = \"unix:/var/spool/postfix/tlsmilter/"
+		    "policy.sock\"\n" },
+		{ "PF-PD-09: behind reject_unauth_destination", SERVICE,
+		    "check_policy_service behind reject_unauth_destination." },
+		{ "it is asked about recipients", SERVICE,
+		    "\nsmtpd_recipient_restrictions = check_policy_service "
+		    "{ inet:127.0.0.1:8460, timeout=10s, " },
+		{ "PF-PD-08: observing never stops mail", SERVICE,
+		    ", default_action=DUNNO }\n" },
+		{ "PF-PD-08: enforcing defers when down",
+		    SERVICE "mode = enforce",
+		    ", default_action=DEFER_IF_PERMIT }\n" },
+		{ "in the queue directory", "policy_service = "
+		    "{\"/var/spool/postfix/a b/s\", \"inet:1@[::1]\"}",
+		    "check_policy_service { unix:a b/s, timeout" },
+		{ "several", "policy_service = {/run/a, \"inet:1@[::1]\"}",
+		    "\n#   inet:[::1]:1\n" },
+		{ "chroot is warned of", "policy_service = /run/a",
+		    "must be inside /var/spool/postfix/" },
+		{ "the end is optional", SERVICE,
+		    "\n#smtpd_end_of_data_restrictions = check" },
+		{ "the end is needed", SERVICE "rule \"x\" { "
+		    "from_policy = enforce require = tls }",
+		    "\nsmtpd_end_of_data_restrictions = check" },
+		{ "services are named by their context", SERVICE
+		    "rule \"x\" { listener = MSA require = tls }",
+		    "#   -o smtpd_policy_service_policy_context=MSA\n" },
+		{ "limit: tag", SERVICE "rule \"x\" { require = tls "
+		    "action = tag }", "# - rule \"x\": action = tag adds "
+		    "X-TLS-Policy and no "
+		    "Authentication-Results,\n#   and nothing at " },
+		{ "limit: recipients", SERVICE "rule \"x\" { to = a@ "
+		    "require = tls }", "rule \"x\": to and to_policy are" },
+		{ "limit: REQUIRETLS", SERVICE "rule \"x\" { requiretls = yes "
+		    "require = tls }", "rule \"x\": requiretls = yes never" },
+		{ "limit: certificates", SERVICE "rule \"x\" { "
+		    "cert_name = x }", "rule \"x\": without a client" },
+		{ "limit: forged fields", SERVICE, "# - Forged X-TLS-Policy" },
+		{ "limit: results for all", SERVICE
+		    "authentication_results = all",
+		    "# - authentication_results = all: no" },
+		{ "limit: our name", SERVICE, "# - mx_names is empty" },
+	};
+
+	check_setup(cases, sizeof(cases) / sizeof(cases[0]), print_policy);
+}
+
 static void setup_says_no_more_than_needed(void)
 {
 	struct conf *c = load_good("rule \"x\" { require = tls "
@@ -528,6 +587,9 @@ static void setup_says_no_more_than_needed(void)
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtpd_tls_ask_ccert"));
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "milter_macro_daemon_name"));
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\nnon_smtpd_milters"));
+	buf_clear(&out);
+	CU_ASSERT(!setup_postfix_policy(c, &out));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtpd_"));
 	buf_clear(&out);
 	setup_sendmail(c, &out);
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\ndefine("));
@@ -610,6 +672,8 @@ static const struct unit_test tests[] = {
 	{ "reload knows what it takes", reload_knows_what_it_takes },
 	{ "unwise settings are warned of", unwise_settings_are_warned_of },
 	{ "setup fits the configuration", setup_fits_the_configuration },
+	{ "policy service lines fit the configuration",
+	    policy_service_lines_fit_the_configuration },
 	{ "setup says no more than needed", setup_says_no_more_than_needed },
 	{ "Sendmail lines fit the configuration",
 	    sendmail_lines_fit_the_configuration },
