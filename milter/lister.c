@@ -14,6 +14,7 @@
 #include "mtasts/httpsurl.h"
 #include "policy/partners.h"
 #include "util/buf.h"
+#include "util/str.h"
 
 /* With a URL, and more; sent is as much as a message holds. */
 #define REASON_MAX 8000
@@ -49,6 +50,14 @@ struct lister {
 	char etag[HTTPHEAD_ETAG_SIZE];
 	struct partners *partners;	/* waits to be drawn */
 };
+
+/* Give back its memory too: nothing else here will need as much. */
+static void drop_list(struct lister *l)
+{
+	partners_unref(l->partners);
+	l->partners = NULL;
+	mem_trim();
+}
 
 /* ---- answers ----------------------------------------------------------- */
 
@@ -247,8 +256,7 @@ void lister_more(struct lister *l, const struct list_more *more)
 		return;
 	data = partners_data(l->partners, &size);
 	if (more->offset >= size) {
-		partners_unref(l->partners);
-		l->partners = NULL;
+		drop_list(l);
 		return;
 	}
 	part.data = data + more->offset;
