@@ -249,6 +249,36 @@ static bool wants_line(const struct judge *j, const struct verdict *v)
 	    j->conf->log == LOG_MESSAGE);
 }
 
+/* Our own domains are learnt anyway. */
+static void learn_sender(struct judge *j)
+{
+	struct gathered g;
+
+	if (!j->conf->needs_from_policy || !is_about_sender(j))
+		return;
+	gather_sender(j->conf, services_cache(j->services),
+	    j->facts.from_domain, clock_wall(), &g);
+	if (g.learn && !g.hosted)
+		learner_want(services_learner(j->services),
+		    j->facts.from_domain, ASK_SENDER);
+}
+
+/*
+ * Senders are learnt only after an accepted message, so that spam that is
+ * refused anyway costs no lookup (design §7). Two cases cannot wait for one:
+ * a door that is not told of the end, where an accepted recipient has to do,
+ * and mail that is deferred just because the sender's promise is not known,
+ * which would be so at every attempt.
+ */
+static bool must_learn_sender_now(const struct judge *j,
+    const struct verdict *v)
+{
+	if (v->action < ACTION_DEFER)
+		return j->has_no_end;
+	return v->unmet == UNMET_UNKNOWN && v->unmet_what &&
+	    strcmp(v->unmet_what, "from_policy") == 0;
+}
+
 /* Judge the recipient, or none, and act on the verdict. */
 static void decide(struct judge *j, const struct rcpt_facts *rcpt,
     struct verdict *v_r, struct reply *reply_r)
@@ -264,6 +294,8 @@ static void decide(struct judge *j, const struct rcpt_facts *rcpt,
 		reply_build(v_r, j->conf->help_url, reply_r);
 	else
 		note_accepted(j, rcpt, v_r);
+	if (must_learn_sender_now(j, v_r))
+		learn_sender(j);
 }
 
 void judge_rcpt(struct judge *j, const char *path, const char *mta_name,
@@ -297,21 +329,6 @@ static void count_message(struct judge *j,
 		counter_add(&c->tagged, 1);
 	if (e->held)
 		counter_add(&c->held, 1);
-}
-
-/* Senders are learnt only after an accepted message, so that spam that is
- * refused anyway costs no lookup (design §7). */
-static void learn_sender(struct judge *j)
-{
-	struct gathered g;
-
-	if (!j->conf->needs_from_policy || !is_about_sender(j))
-		return;
-	gather_sender(j->conf, services_cache(j->services),
-	    j->facts.from_domain, clock_wall(), &g);
-	if (g.learn)
-		learner_want(services_learner(j->services),
-		    j->facts.from_domain, ASK_SENDER);
 }
 
 /* The line of the whole message, where one is wanted. */

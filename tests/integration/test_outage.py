@@ -212,36 +212,3 @@ def test_tlsrpt_mailbox_of_a_hosted_domain_is_exempt(mx, world):
     code = send("noreply@reports.example",
                 domain.address("tls-reports"))[1][0].code
     assert code == 250
-
-
-def test_sender_promise_is_learnt_after_an_accepted_message(mx, world):
-    """design §7: senders' domains only after an accepted recipient."""
-    sender = world.domain()
-    daemon, server = mx("""
-mode = enforce
-rule "their promise" { from_policy = enforce  require = tls  action = tag }
-""")
-    send(sender.address("a"), "b@theirs.example",
-         message="Subject: first\n\nx\n")
-    assert not server.wait_delivered("first").all("X-TLS-Policy")
-    learnt(daemon, sender)
-    send(sender.address("a"), "b@theirs.example",
-         message="Subject: second\n\nx\n")
-    assert server.wait_delivered("second").all("X-TLS-Policy")
-
-
-def test_sender_whose_mail_is_refused_is_not_learnt(mx, world):
-    """design §7: spam that is refused anyway costs no lookup."""
-    refused, accepted = world.domain(), world.domain()
-    daemon, _ = mx("""
-mode = enforce
-rule "no" { to = "no.example"  require = tls  action = reject }
-rule "their promise" { from_policy = enforce  require = tls  action = tag }
-""")
-    _, (reply,), _ = send(refused.address("a"), "b@no.example")
-    assert reply.code == 550
-    _, _, end = send(accepted.address("a"), "b@yes.example")
-    assert end.code == 250
-    until(lambda: world.dns.count("_mta-sts." + accepted.name),
-          "the lookup of the accepted sender")
-    assert not world.dns.count("_mta-sts." + refused.name)
