@@ -67,10 +67,11 @@ static void failed(struct learner *l, const char *why)
 static void unchanged(struct learner *l)
 {
 	struct buf said;
+	bool ok;
 
 	buf_init(&said, SAID_MAX);
-	lists_unchanged(l->lists, l->fetch.name, learner_now(l), &said);
-	tell(l, l->fetch.name, true, &said);
+	ok = lists_unchanged(l->lists, l->fetch.name, learner_now(l), &said);
+	tell(l, l->fetch.name, ok, &said);
 	fetch_clear(&l->fetch);
 	buf_clear(&said);
 }

@@ -545,21 +545,25 @@ static void keep_held(struct lists *l, struct slot *s, int64_t now,
 	say(LOG_INFO, s, said);
 }
 
-void lists_unchanged(struct lists *l, const char *name, int64_t now,
+bool lists_unchanged(struct lists *l, const char *name, int64_t now,
     struct buf *said)
 {
 	struct slot *s = find(l, name);
+	const char *why = NULL;
 
 	if (!s)
-		return;
+		return false;
 	if (!s->partners)
-		lists_failed(l, name, "the server says that nothing changed, "
-		    "but no list is held", now, said);
+		why = "the server says that nothing changed, but no list is "
+		    "held";
 	else if (partners_expires(s->partners) <= now)
-		lists_failed(l, name, "the server has no other than the list "
-		    "held, which has expired", now, said);
+		why = "the server has no other than the list held, which has "
+		    "expired";
+	if (why)
+		lists_failed(l, name, why, now, said);
 	else
 		keep_held(l, s, now, said);
+	return !why;
 }
 
 /* Why a list may not replace the one held; NULL if it may. */

@@ -62,12 +62,13 @@ struct listcopy_writer *lists_begin_copy(struct lists *l,
 
 /*
  * The end of a fetch. Each logs the result, puts it as a sentence into
- * said, which must be empty, and sets when the list is due again. lists_take() takes the
- * writer over, and returns true when its list is, or was, the one in force.
+ * said, which must be empty, and sets when the list is due again. Those that
+ * return a bool say whether what the server has is in force; lists_take()
+ * takes the writer over.
  */
 bool lists_take(struct lists *l, const char *name,
     struct listcopy_writer *w, int64_t now, struct buf *said);
-void lists_unchanged(struct lists *l, const char *name, int64_t now,
+bool lists_unchanged(struct lists *l, const char *name, int64_t now,
     struct buf *said);
 void lists_failed(struct lists *l, const char *name, const char *why,
     int64_t now, struct buf *said);

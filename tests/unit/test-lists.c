@@ -332,7 +332,7 @@ static void what_the_server_sends_is_damaged(void)
 	CU_ASSERT(logged("not replaced: bad??[0m \xc3\xa4 ?!"));
 	/* Lists that are gone interest nobody. */
 	lists_failed(w.lists, "other", "x", NOW, &said);
-	lists_unchanged(w.lists, "other", NOW, &said);
+	CU_ASSERT(!lists_unchanged(w.lists, "other", NOW, &said));
 	CU_ASSERT(!lists_hurry(w.lists, "other", NOW));
 	buf_clear(&said);
 	world_end(&w);
@@ -547,7 +547,7 @@ static void a_list_that_never_comes(void)
 	    LISTED_UNKNOWN);
 	CU_ASSERT_EQUAL(mode_of(&w, "a.example", NOW + 1801), LISTED_NO);
 	/* One that claims to be unchanged is none. */
-	lists_unchanged(w.lists, "partners", NOW, &said);
+	CU_ASSERT(!lists_unchanged(w.lists, "partners", NOW, &said));
 	CU_ASSERT_EQUAL(due_in(&w, NOW), 600);
 	/* A resolver that ended may do so once. */
 	CU_ASSERT(lists_lost(w.lists, "partners", NOW, &said));
@@ -587,7 +587,12 @@ static void the_end_of_a_list(void)
 	lists_warn(w.lists, NOW + 10 * DAY + 60);
 	CU_ASSERT_EQUAL(log_text.len, 0);
 	/* The server has nothing better. */
-	lists_unchanged(w.lists, "partners", NOW + 10 * DAY, &said);
+	CU_ASSERT(lists_unchanged(w.lists, "partners", NOW + 10 * DAY - 1,
+	    &said));
+	CU_ASSERT(logged("unchanged, 1 domain"));
+	buf_reset(&said);
+	CU_ASSERT(!lists_unchanged(w.lists, "partners", NOW + 10 * DAY,
+	    &said));
 	CU_ASSERT(logged("which has expired"));
 	buf_clear(&said);
 	world_end(&w);
