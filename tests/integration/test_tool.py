@@ -10,44 +10,17 @@ import re
 import socket
 import subprocess
 
-import jsonschema
 import pytest
 
 from rig.daemon import program, tool
+from rig.schemas import objects, validated
 from rig.wait import until
 from rig.world import policy_text
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SCHEMAS = os.path.join(HERE, "..", "..", "contrib", "schema")
 ADDRESSES = ("--from", "a@sender.example", "--to", "b@ours.example")
 PLAINTEXT = ("--client", "198.51.100.9", "--tls", "none")
 ENCRYPTED = ("--client", "198.51.100.9", "--tls",
              "TLSv1.3/TLS_AES_256_GCM_SHA384/256")
-
-
-def load_schemas():
-    schemas = {}
-    for path in glob.glob(os.path.join(SCHEMAS, "*.json")):
-        with open(path) as file:
-            schema = json.load(file)
-        jsonschema.Draft7Validator.check_schema(schema)
-        if "schema" in schema["properties"]:    # else it is not ours
-            schemas[schema["properties"]["schema"]["const"]] = schema
-    return schemas
-
-
-ALL_SCHEMAS = load_schemas()
-
-
-def validated(document):
-    jsonschema.validate(document, ALL_SCHEMAS[document["schema"]])
-    return document
-
-
-def objects(result):
-    """The objects a command printed, a line each, validated."""
-    return [validated(json.loads(line)) for line in
-            result.out.splitlines()]
 
 
 def stamp(days):
