@@ -12,11 +12,15 @@
 
 #include "util/buf.h"
 #include "util/pack.h"
+#include "util/str.h"
 
 /* Bounds on what a configuration can make us hold. */
 #define FILES_MAX 1024
 #define TOTAL_MAX ((size_t)64 * 1024 * 1024)
 #define PATH_BYTES_MAX 4096
+
+/* More than this is given back to the system when it is freed. */
+#define LARGE ((size_t)1024 * 1024)
 
 static const char magic[8] = "tmconf1\n";
 
@@ -41,6 +45,8 @@ struct bundle *bundle_new(void)
 
 void bundle_free(struct bundle *b)
 {
+	bool large = b && b->total > LARGE;
+
 	if (!b)
 		return;
 	for (size_t i = 0; i < b->n; i++) {
@@ -49,6 +55,8 @@ void bundle_free(struct bundle *b)
 	}
 	free(b->files);
 	free(b);
+	if (large)
+		mem_trim();
 }
 
 static const struct bundle_file *bundle_find(const struct bundle *b,

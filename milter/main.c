@@ -16,6 +16,7 @@
 #include "milter/resolver.h"
 #include "util/buf.h"
 #include "util/log.h"
+#include "util/str.h"
 
 /* The same program serves as every process; its title says which. */
 static const struct {
@@ -86,6 +87,7 @@ int main(int argc, char **argv)
 	struct monitor *m;
 	int status;
 
+	mem_keep_little();
 	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++)
 		if (argc > 0 && strcmp(argv[0], children[i].title) == 0)
 			return children[i].main(argc, argv);

@@ -215,3 +215,13 @@ void mem_trim(void)
 	malloc_trim(0);
 #endif
 }
+
+/* malloc_trim() leaves alone what is free at the end of the heap of any
+ * thread but the first; and each large block that is freed raises what may
+ * stay there, to 64 MiB, unless a bound is set. */
+void mem_keep_little(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+#endif
+}

@@ -77,8 +77,10 @@ size_t str_utf8_text_len(const char *s, size_t len);
 void str_quote(struct buf *b, const char *s, size_t max);
 
 /* Give memory that was freed back to the system, after a large task; it
- * takes some milliseconds. */
+ * takes some milliseconds. A program that lives long says once, at start,
+ * that none of its threads is to keep more than a megabyte. */
 void mem_trim(void);
+void mem_keep_little(void);
 
 /* malloc(n * size) with the product checked; NULL on overflow. */
 void *mem_array(size_t n, size_t size);
