@@ -104,7 +104,7 @@ static void write_requirement(const struct verdict *v, char *out, size_t size)
 {
 	enum requirement require = v->rule->require;
 
-	if (v->unmet == UNMET_PLAINTEXT || v->unmet == UNMET_UNKNOWN)
+	if (v->unmet == UNMET_PLAINTEXT || reason_is_lookup(v->unmet_what))
 		snprintf(out, size, "%s", requirement_name(
 		    require == REQUIRE_NONE ? REQUIRE_TLS : require));
 	else if (strcmp(v->unmet_what, "min_bits") == 0)

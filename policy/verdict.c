@@ -28,7 +28,6 @@ enum tri { NO, YES, MAYBE };
 /* How one rule fared. */
 struct finding {
 	struct rule_trace trace;
-	enum action noted;	/* ACTION_ACCEPT: nothing */
 	unsigned promise;
 };
 
@@ -302,11 +301,11 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 	f->trace.unmet_what = judgement.what;
 	f->trace.unmet = UNMET_UNKNOWN;
 	if (f->trace.outcome == RULE_UNMET) {
-		f->noted = tried_out(listed, rule->action);
+		f->trace.noted = tried_out(listed, rule->action);
 		f->trace.unmet = judgement.unmet;
 		f->promise = matched_promise(rule, j);
 	} else if (f->trace.outcome == RULE_UNKNOWN_DEFER) {
-		f->noted = tried_out(listed, ACTION_DEFER);
+		f->trace.noted = tried_out(listed, ACTION_DEFER);
 	}
 }
 
@@ -346,9 +345,9 @@ static void note(struct verdict *v, struct reason_tally *tally,
 		tally->unknown = f->trace.rule;
 		tally->unknown_what = finding_what(f);
 	}
-	if (f->noted <= v->action)
+	if (f->trace.noted <= v->action)
 		return;
-	v->action = f->noted;
+	v->action = f->trace.noted;
 	v->rule = f->trace.rule;
 	v->unmet = f->trace.unmet;
 	v->unmet_what = finding_what(f);

@@ -86,6 +86,9 @@ struct rule_trace {
 				 * is not known yet; NULL if matched */
 	enum unmet unmet;
 	const char *unmet_what;	/* "tls", "tls1.2", "min_bits" …; or NULL */
+	enum action noted;	/* what the rule asks for now, which is milder
+				 * than its action where a list only tries a
+				 * domain out; ACTION_ACCEPT: nothing */
 };
 
 /* Called for each rule tried, in order; may be NULL. */

@@ -13,6 +13,9 @@
 #include "util/buf.h"
 
 #define TEXT_MAX 4000
+#define WIDTH 80
+#define LABEL_WIDTH 9
+#define RULE_FRAME "rule     \"\": "
 
 static const char *const tls_names[] = {
 	[TLS_UNKNOWN] = "unknown",
@@ -34,7 +37,7 @@ static const struct {
 	[RULE_MET] = { "met", "requirement met" },
 	[RULE_UNMET] = { "unmet", "requirement not met" },
 	[RULE_UNKNOWN_MET] = { "unknown_met", "not known, counts as met" },
-	[RULE_UNKNOWN_DEFER] = { "unknown_defer", "not known yet" },
+	[RULE_UNKNOWN_DEFER] = { "unknown_defer", "not known" },
 	[RULE_ENDS] = { "ends", "matches and requires nothing: "
 	    "no further rule is tried" },
 };
@@ -194,25 +197,60 @@ static void print_facts(const struct explanation *e)
 		out_line("exempt   %s", exemption_name(e->verdict.exempt));
 }
 
+/* Print a text behind a label, broken at blanks. */
+static void print_broken(const char *label, const char *text)
+{
+	out_part(PLAIN, "%-*s", LABEL_WIDTH, label);
+	while (strlen(text) > WIDTH - LABEL_WIDTH) {
+		size_t len = WIDTH - LABEL_WIDTH;
+
+		while (len > 0 && text[len] != ' ')
+			len--;
+		if (len == 0)	/* no blank to break it at */
+			break;
+		out_line("%.*s", (int)len, text);
+		out_part(PLAIN, "%-*s", LABEL_WIDTH, "");
+		text += len + 1;
+	}
+	out_line("%s", text);
+}
+
+/* How a rule fared: "requirement not met (min_bits), action reject". What is
+ * in brackets did not match, is not met, or is not known. */
+static void add_outcome(const struct rule_trace *r, struct buf *out)
+{
+	const char *what = r->condition ? r->condition : r->unmet_what;
+
+	buf_adds(out, outcomes[r->outcome].text);
+	if (what && r->outcome != RULE_MET)
+		buf_addf(out, " (%s)", what);
+	if (r->noted != ACTION_ACCEPT)
+		buf_addf(out, ", action %s", action_name(r->noted));
+}
+
+/* On a line of its own if it does not fit behind the name. */
+static void print_rule(const struct rule_trace *r)
+{
+	struct buf text;
+
+	out_part(PLAIN, "rule     \"%s\":", r->rule->name);
+	buf_init(&text, 200);
+	add_outcome(r, &text);
+	if (strlen(r->rule->name) + strlen(RULE_FRAME) + text.len > WIDTH) {
+		out_line("%s", "");
+		out_part(PLAIN, "%-*s", LABEL_WIDTH - 1, "");
+	}
+	out_part(PLAIN, " ");
+	out_part(r->noted != ACTION_ACCEPT ? YELLOW : PLAIN, "%s",
+	    buf_str(&text));
+	out_line("%s", "");
+	buf_clear(&text);
+}
+
 static void print_rules(const struct explanation *e)
 {
-	for (size_t i = 0; i < e->rules_n; i++) {
-		const struct rule_trace *r = &e->rules[i];
-
-		out_part(PLAIN, "rule     \"%s\": ", r->rule->name);
-		out_part(r->outcome == RULE_UNMET ? YELLOW : PLAIN, "%s",
-		    outcomes[r->outcome].text);
-		if (r->outcome == RULE_NO_MATCH && r->condition)
-			out_line(" (%s)", r->condition);
-		else if (r->outcome == RULE_UNMET)
-			out_line(" (%s), action %s",
-			    r->unmet_what ? r->unmet_what : "-",
-			    action_name(r->rule->action));
-		else if (r->unmet_what)
-			out_line(" (%s)", r->unmet_what);
-		else
-			out_line("%s", "");
-	}
+	for (size_t i = 0; i < e->rules_n; i++)
+		print_rule(&e->rules[i]);
 }
 
 static void print_verdict(const struct verdict *v)
@@ -224,11 +262,11 @@ static void print_verdict(const struct verdict *v)
 	out_part(colour, "%s", action_name(v->action));
 	if (v->would != v->action)
 		out_part(PLAIN, ", would be %s", action_name(v->would));
-	if (v->rule)
-		out_part(PLAIN, ", by rule \"%s\"", v->rule->name);
 	out_line("%s", "");
+	if (v->rule)
+		out_line("by rule  \"%s\"", v->rule->name);
 	if (*v->reason)
-		out_line("reason   %s", v->reason);
+		print_broken("reason", v->reason);
 }
 
 static void print_text(const char *label,
@@ -334,11 +372,12 @@ static json_t *rules_json(const struct explanation *e)
 		const struct rule_trace *r = &e->rules[i];
 
 		json_array_append_new(list, json_pack(
-		    "{s:o, s:s, s:s?, s:s?, s:s}",
+		    "{s:o, s:s, s:s?, s:s?, s:s, s:s}",
 		    "name", control_string(r->rule->name),
 		    "outcome", outcomes[r->outcome].name,
 		    "condition", r->condition, "unmet", r->unmet_what,
-		    "action", action_name(r->rule->action)));
+		    "action", action_name(r->rule->action),
+		    "noted", action_name(r->noted)));
 	}
 	return list;
 }

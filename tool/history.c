@@ -83,10 +83,10 @@ static const struct option_def list_options[] = {
 	{ "domain", 0, OPTION_STRING, offsetof(struct list_values, domain),
 	  "DOMAIN", "only this sender's domain" },
 	{ "network", 0, OPTION_STRING, offsetof(struct list_values, network),
-	  "NETWORK", "only this network of clients; an address will do" },
+	  "NETWORK", "only of this network, or of an address in it" },
 	{ "downgraded", 0, OPTION_FLAG,
 	  offsetof(struct list_values, downgraded), NULL,
-	  "only those who used TLS and came last in plaintext" },
+	  "only who used TLS and came last without" },
 };
 
 static const char *state_of(const json_t *pair)

@@ -15,7 +15,7 @@ static const struct option_def common[] = {
 	{ "config", 'c', OPTION_STRING, offsetof(struct tool, conf_file),
 	  "FILE", "read this configuration file" },
 	{ "state-dir", 0, OPTION_STRING, offsetof(struct tool, state_dir),
-	  "DIR", "use this folder instead of the configured state_dir" },
+	  "DIR", "use this folder instead of state_dir" },
 	{ "json", 0, OPTION_FLAG, offsetof(struct tool, json),
 	  NULL, "print JSON" },
 	{ "quiet", 'q', OPTION_FLAG, offsetof(struct tool, quiet),

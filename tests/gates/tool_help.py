@@ -3,7 +3,8 @@
 """The help of tlsmilter, its manual page and its completion agree.
 
 Every command and option that the help names is in the other two, and the
-manual page explains no option that no command has.
+manual page explains no option that no command has. No line of the help is
+longer than a terminal is wide, but for the usage, which may have to be.
 """
 import os
 import re
@@ -60,6 +61,9 @@ def main():
                      for word in command
                      if not re.search(r"\b%s\b" % word, completion)]
         known.update(options(shown))
+        offences += ["tlsmilter %s --help: longer than 80: %s" % (name, line)
+                     for line in shown.splitlines() if len(line) > 80 and
+                     not line.startswith("usage:")]
         offences += ["%s: --%s of `%s' is not completed" % (
             COMPLETION, option, name) for option in options(shown)
             if not re.search(r"--%s\b(?!-)" % option, completion)]

@@ -236,6 +236,167 @@ def test_explain_says_why(offline):
     assert one["header"] is None
 
 
+# A rule for each condition and requirement, in their order, so that each
+# shows how it fares.
+EVERY_RULE = '''
+mode = enforce
+hosted_domains = {"ours.example"}
+list "partners" { file = "%s" }
+'''
+CONDITIONS = (
+    # name, the condition, what makes it match, and what never does
+    ("listener", "listener = 587", ["--listener", "587"]),
+    ("client", "client = .client.example",
+     ["--client-name", "x.client.example"]),
+    ("from", "from = sender.example", ["--from", "a@sender.example"]),
+    ("to", "to = ours.example", ["--to", "b@ours.example"]),
+    ("authenticated", "authenticated = yes", ["--auth", "me"]),
+    ("requiretls", "requiretls = yes", ["--requiretls"]),
+    ("to_policy", "to_policy = enforce",
+     ["--policy", "ours.example=enforce"]),
+    ("from_policy", "from_policy = enforce",
+     ["--policy", "sender.example=enforce"]),
+    ("list", "list = partners", ["--listed", "partners=enforce"]),
+    ("history", "history = downgrade", ["--history", "9:0"]),
+)
+OTHERS = {"from": ["--from", "a@other.example"],
+          "to": ["--to", "b@other.example"]}
+BASE = {"from": ["--from", "a@sender.example"],
+        "to": ["--to", "b@ours.example"]}
+KNOWN = ["--policy", "ours.example=none", "--policy", "sender.example=none",
+         "--policy", "other.example=none", "--listed", "partners=no",
+         "--history", "0:0"]
+
+
+def partner_list(folder):
+    path = os.path.join(folder, "partners.json")
+    with open(path, "w") as file:
+        json.dump({"schema": "tlsmilter/partners-1", "author": "Rig",
+                   "timestamp": stamp(-1), "expires": stamp(9),
+                   "defaults": {"mode": "enforce"},
+                   "domains": {"elsewhere.example": {}}}, file)
+    return path
+
+
+def explained(run, *arguments):
+    """The rules of the JSON form by name, and the rule lines of the other,
+    which is no wider than a terminal."""
+    one, = objects(run("explain", "--json", *arguments))
+    text = run("explain", *arguments).out
+    lines = re.findall(r'^rule     "(.*)":\s+(.*)$', text, re.M)
+    facts = text.partition("\nreply\n")[0].partition("\nlog\n")[0]
+    assert max(map(len, facts.splitlines())) <= 80, facts
+    return {r["name"]: r for r in one["rules"]}, dict(lines)
+
+
+@pytest.mark.parametrize("name, condition, match", CONDITIONS,
+                         ids=[c[0] for c in CONDITIONS])
+def test_explain_names_the_condition(offline, folder, name, condition,
+                                     match):
+    """Each fails and matches for itself, and is the first one named."""
+    run = offline(EVERY_RULE % partner_list(folder) +
+                  'rule "it" { %s  require = tls  action = tag }\n' % condition)
+    facts = [*PLAINTEXT, *KNOWN]
+    for what, base in BASE.items():
+        facts += OTHERS[what] if what == name else base
+    rules, lines = explained(run, *facts)
+    assert (rules["it"]["outcome"], rules["it"]["condition"],
+            rules["it"]["noted"]) == ("no_match", name, "accept")
+    assert lines["it"] == "does not match (%s)" % name
+    facts = [*PLAINTEXT, *match]
+    for what, base in BASE.items():
+        facts += [] if what == name else base
+    # What is told first counts.
+    rules, lines = explained(run, *facts, *[
+        k for i, k in enumerate(KNOWN) if not told_before(match, i)])
+    assert (rules["it"]["outcome"], rules["it"]["unmet"]) == ("unmet", "tls")
+    assert lines["it"] == "requirement not met (tls), action tag"
+
+
+def told_before(match, i):
+    """True if KNOWN[i] belongs to an option that match gives itself."""
+    at = i - i % 2
+    return match[0] == KNOWN[at] and (
+        match[0] != "--policy" or
+        match[1].partition("=")[0] == KNOWN[at + 1].partition("=")[0])
+
+
+STRONG = "TLSv1.3/TLS_AES_256_GCM_SHA384/256"
+REQUIREMENTS = (
+    # what is named, the requirement, the facts, the outcome
+    ("tls", "require = tls", "none", [], "unmet"),
+    ("tls1.2", "require = tls1.2", "TLSv1.1/AES128-SHA/128", [], "unmet"),
+    ("tls1.3", "require = tls1.3", "TLSv1.2/AES128-SHA/128", [], "unmet"),
+    ("verified", "require = verified", STRONG, ["--verify", "none"],
+     "unmet"),
+    ("verified", "require = verified", STRONG, ["--verify", "fail"],
+     "unmet"),
+    ("verified", "require = verified", STRONG, [], "unknown_met"),
+    ("min_bits", "min_bits = 256", "TLSv1.2/AES128-SHA/128", [], "unmet"),
+    ("deny_cipher", "deny_cipher = AES128", "TLSv1.2/AES128-SHA/128", [],
+     "unmet"),
+    ("cert_name", "cert_name = x.example", STRONG,
+     ["--verify", "ok", "--cert-subject", "y.example"], "unmet"),
+    ("cert_name", "cert_name = x.example", STRONG, [], "unknown_met"),
+    ("cert_fingerprint", "cert_fingerprint = " + "ab" * 20, STRONG,
+     ["--cert-fingerprint", "cd" * 20], "unmet"),
+    ("cert_fingerprint", "unknown = defer cert_fingerprint = " + "ab" * 20,
+     STRONG, [], "unknown_defer"),
+    (None, "require = tls1.3", STRONG, [], "met"),
+    (None, "require = none", STRONG, [], "ends"),
+)
+
+
+@pytest.mark.parametrize("what, requirement, tls, more, outcome",
+                         REQUIREMENTS)
+def test_explain_names_the_requirement(offline, what, requirement, tls, more,
+                                       outcome):
+    action = "" if outcome == "ends" else "action = tag"
+    run = offline('mode = enforce\nrule "it" { %s  %s }\n' % (requirement,
+                                                           action))
+    rules, lines = explained(run, "--client", "198.51.100.9", "--tls", tls,
+                             *ADDRESSES, *more)
+    assert (rules["it"]["outcome"], rules["it"]["unmet"]) == (outcome, what)
+    assert lines["it"] == {
+        "unmet": "requirement not met (%s), action tag" % what,
+        "unknown_met": "not known, counts as met (%s)" % what,
+        "unknown_defer": "not known (%s), action defer" % what,
+        "met": "requirement met",
+        "ends": "matches and requires nothing: no further rule is tried",
+    }[outcome]
+
+
+def test_explain_names_what_is_not_known_yet(offline):
+    run = offline(RULES.replace("action = reject", "action = reject "
+                                "unknown = defer"))
+    rules, lines = explained(run, *PLAINTEXT, *ADDRESSES, "--policy",
+                             "ours.example=unknown", "--policy",
+                             "sender.example=unknown")
+    assert rules["our promise"]["condition"] == "to_policy"
+    assert lines["our promise"] == "not known (to_policy), action defer"
+    assert lines["their promise"] == "not known, counts as met (from_policy)"
+
+
+def test_explain_fits_a_terminal(offline):
+    """The longest of names, and the facts of a list and the past."""
+    long = "a rule with as long a name as any can have, and that is sixty-4!"
+    run = offline('mode = enforce\nrule "%s" { history = downgrade  require = '
+                  "tls1.3  action = quarantine }" % long)
+    _, lines = explained(run, *PLAINTEXT, *ADDRESSES, "--history", "12345:67")
+    assert lines[long] == "requirement not met (tls), action quarantine"
+
+
+def test_explain_of_a_domain_on_trial(offline, folder):
+    """A list that only tries a domain out makes the rule observe."""
+    run = offline(EVERY_RULE % partner_list(folder) + 'rule "it" { list = '
+                  "partners  require = tls  action = reject }")
+    rules, lines = explained(run, *PLAINTEXT, *ADDRESSES, "--listed",
+                             "partners=testing")
+    assert (rules["it"]["action"], rules["it"]["noted"]) == ("reject",
+                                                             "observe")
+    assert lines["it"] == "requirement not met (tls), action observe"
+
+
 def test_explain_shows_the_header_of_an_accepted_message(offline):
     one, = objects(offline(RULES)("explain", "--json", *ENCRYPTED, *ENFORCE,
                                   *ADDRESSES))

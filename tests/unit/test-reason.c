@@ -80,7 +80,8 @@ static void reasons_say_why(void)
 		    "to=b@our.example ours to_policy=unknown",
 		    "to_policy is not known yet; rule \"our\" requires tls" },
 		{ "unknown fact", "r min_bits=128 unknown=defer", "tls=TLSv1.2",
-		    "min_bits cannot be checked; rule \"r\" requires tls" },
+		    "min_bits cannot be checked; rule \"r\" requires "
+		    "min_bits 128" },
 		{ "odd names are cleaned", "b\xc3\xa4\x7fnk require=tls", "",
 		    "plaintext; rule \"b???nk\" requires tls" },
 		{ "exempt", OUR, OURS " exempt", "client is exempt" },
@@ -158,6 +159,8 @@ static void add_trace(void *arg, const struct rule_trace *t)
 		buf_addf(b, "(%s)", t->condition);
 	if (t->unmet || t->unmet_what)
 		buf_addf(b, "[%s:%s]", unmet_name(t->unmet), t->unmet_what);
+	if (t->noted)
+		buf_addf(b, "=%s", action_name(t->noted));
 }
 
 static void every_rule_tried_is_traced(void)
@@ -178,15 +181,29 @@ static void every_rule_tried_is_traced(void)
 		{ "outcomes", "a require=tls; b require=tls1.3; "
 		    "c require=verified; d require=verified unknown=defer; "
 		    "e require=none; f require=tls",
-		    "tls=TLSv1.2", "a:met b:unmet[weak:tls1.3] "
+		    "tls=TLSv1.2", "a:met b:unmet[weak:tls1.3]=observe "
 		    "c:unknown-met[unknown:verified] "
-		    "d:unknown-defer[unknown:verified] e:ends" },
+		    "d:unknown-defer[unknown:verified]=defer e:ends" },
+		{ "each requirement is named, and what follows",
+		    "a require=tls1.2 action=tag; b min_bits=128 "
+		    "action=quarantine; c deny=RC4 action=defer; "
+		    "d require=verified action=reject; e cert_name=x; f fp=ab",
+		    "tls=TLSv1.1/RC4-MD5/64 verify=none",
+		    "a:unmet[weak:tls1.2]=tag "
+		    "b:unmet[weak:min_bits]=quarantine "
+		    "c:unmet[weak:deny_cipher]=defer "
+		    "d:unmet[certificate:verified]=reject "
+		    "e:unmet[certificate:cert_name]=observe "
+		    "f:unmet[certificate:cert_fingerprint]=observe" },
+		{ "a list that only tries a domain out",
+		    "a list=a action=reject", "from=a@b.example "
+		    "listed=a:testing", "a:unmet[plaintext:tls]=observe" },
 		{ "unknown promises", "a to_policy=enforce; "
 		    "b to_policy=enforce unknown=defer; "
 		    "c to_policy=none require=none",
 		    "to=b@b.example to_policy=unknown",
 		    "a:unknown-met(to_policy)[unknown:tls] "
-		    "b:unknown-defer(to_policy)[unknown:tls] "
+		    "b:unknown-defer(to_policy)[unknown:tls]=defer "
 		    "c:met(to_policy)" },
 		{ "no failed condition outweighs an unknown one",
 		    "a to_policy=enforce from_policy=enforce",
