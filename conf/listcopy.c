@@ -134,7 +134,15 @@ static enum listcopy_state damaged(struct buf *err, const char *why)
 	return LISTCOPY_DAMAGED;
 }
 
-/* Open what is mapped; on success the list owns the mapping. */
+static enum listcopy_state failed(struct buf *err, const char *what)
+{
+	buf_addf(err, "%s: %s", what, strerror(errno));
+	return LISTCOPY_FAILED;
+}
+
+/* Open what is mapped; on success the list owns the mapping. What passed
+ * the checksum is no wreck: should the list not be to our liking, we are out
+ * of memory, or of another version than who wrote it. */
 static enum listcopy_state open_mapping(struct mapping *m, const char *url,
     struct listcopy *copy, struct buf *err)
 {
@@ -149,7 +157,7 @@ static enum listcopy_state open_mapping(struct mapping *m, const char *url,
 	snprintf(copy->etag, sizeof(copy->etag), "%s", etag);
 	copy->partners = partners_open((const char *)m->data + HEAD_SIZE,
 	    m->len - HEAD_SIZE - SUM_SIZE, mapping_free, m, err);
-	return copy->partners ? LISTCOPY_GOOD : LISTCOPY_DAMAGED;
+	return copy->partners ? LISTCOPY_GOOD : LISTCOPY_FAILED;
 }
 
 static enum listcopy_state open_fd(int fd, const char *url,
@@ -170,14 +178,12 @@ static enum listcopy_state open_fd(int fd, const char *url,
 	copy.fetched = st.st_mtime;
 	if (!sum_file(fd, len - SUM_SIZE, &found) || pread(fd, &wanted,
 	    SUM_SIZE, (off_t)(len - SUM_SIZE)) != (ssize_t)SUM_SIZE)
-		return damaged(err, "it cannot be read");
+		return failed(err, "it cannot be read");
 	if (found != wanted)
 		return damaged(err, "its checksum is wrong");
 	m = mapping_new(fd, len);
-	if (!m) {
-		buf_addf(err, "it cannot be mapped: %s", strerror(errno));
-		return LISTCOPY_FAILED;
-	}
+	if (!m)
+		return failed(err, "it cannot be mapped");
 	state = open_mapping(m, url, &copy, err);
 	if (state == LISTCOPY_GOOD)
 		*copy_r = copy;
@@ -243,7 +249,8 @@ static bool is_stray(const char *file, const char *const *names, size_t n)
 	for (size_t i = 0; stray && i < n; i++) {
 		buf_reset(&own);
 		add_file_name(&own, names[i]);
-		stray = strcmp(file, buf_str(&own)) != 0;
+		/* Out of memory nothing is. */
+		stray = !own.failed && strcmp(file, buf_str(&own)) != 0;
 	}
 	buf_clear(&own);
 	return stray;

@@ -38,7 +38,7 @@ enum listcopy_state {
 	LISTCOPY_NONE,		/* there is none */
 	LISTCOPY_OTHER,		/* it came from another URL */
 	LISTCOPY_DAMAGED,	/* not what was written */
-	LISTCOPY_FAILED,	/* cannot be read now; errno's text in err */
+	LISTCOPY_FAILED,	/* cannot be used now, but may be later */
 };
 
 /* Open the copy of the list of that name and URL; *copy_r is written for

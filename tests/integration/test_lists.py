@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from rig.client import send
+from rig.daemon import sanitized
 from rig.logs import wait_audit
 from rig.wait import until
 from rig.world import PRIVATE, utc
@@ -453,7 +454,9 @@ def test_fifty_thousand_domains(mx, world):
     loaded(daemon, 50000)
     assert rcpt("d49999.listed.example") == 550
     assert rcpt("d50000.listed.example") == 250
-    assert memory(frontend, "Private_Dirty") - before < 1 * MIB
-    assert memory(resolver, "Private_Dirty") - resting < 4 * MIB
     assert daemon.child("frontend") == frontend
     assert daemon.child("resolver") == resolver
+    if sanitized():
+        return      # their allocator keeps what is freed
+    assert memory(frontend, "Private_Dirty") - before < 1 * MIB
+    assert memory(resolver, "Private_Dirty") - resting < 4 * MIB
