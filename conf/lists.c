@@ -9,6 +9,7 @@
 #include "util/clock.h"
 
 #define DEFAULT_REFRESH "1d"
+#define EXPIRES_SOON (7 * 86400)
 
 bool check_list_url(const char *s, struct buf *canon, struct buf *err)
 {
@@ -47,6 +48,24 @@ static bool add_refresh(struct conf_group *g)
 	return e && conf_entry_add(e, DEFAULT_REFRESH, 0);
 }
 
+/* Whoever keeps the file has forgotten it, or will have. */
+static void warn_expiry(struct loader *l, const struct conf_list *list)
+{
+	int64_t expires = partners_expires(list->partners);
+	int64_t now = clock_wall();
+	struct buf when;
+
+	buf_init(&when, 100);
+	clock_add_time(&when, expires);
+	if (expires <= now)
+		load_warn_in(l, list->file, 0, "this list has expired and "
+		    "lists nobody any more");
+	else if (expires - now < EXPIRES_SOON)
+		load_warn_in(l, list->file, 0, "this list expires soon, at %s; "
+		    "then it lists nobody", buf_str(&when));
+	buf_clear(&when);
+}
+
 /* Read the file, completely: a list with a mistake is no list. */
 static void load_partners(struct loader *l, const struct conf_group *g,
     struct conf_list *list)
@@ -60,11 +79,10 @@ static void load_partners(struct loader *l, const struct conf_group *g,
 		return;
 	buf_init(&err, 5000);
 	list->partners = partners_read(list->file, text, len, &err);
-	if (!list->partners)
+	if (list->partners)
+		warn_expiry(l, list);
+	else
 		load_error_text(l, err.len ? buf_str(&err) : "out of memory");
-	else if (partners_expires(list->partners) <= clock_wall())
-		load_warn_in(l, list->file, 0, "this list has expired and "
-		    "lists nobody any more");
 	buf_clear(&err);
 }
 

@@ -5,11 +5,12 @@ import copy
 import datetime
 import json
 import os
+import subprocess
 
 import jsonschema
 import pytest
 
-from rig.daemon import tool
+from rig.daemon import program, tool
 from rig.wait import until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -451,6 +452,18 @@ def test_wrong_suppositions_are_usage_errors(configured, option):
                 "b@b.example", "--listed", option)
     assert (done.status, done.out) == (64, "")
     assert "--listed %s: " % option in done.err
+
+
+@pytest.mark.parametrize("days, words", [
+    (-1, "this list has expired and lists nobody any more"),
+    (3, "this list expires soon, at "), (30, None)])
+def test_the_end_of_a_list_is_told_at_load(configured, days, words):
+    conf = configured(ours(timestamp=stamp(-9), expires=stamp(days)))
+    done = subprocess.run([program("tlsmilterd"), "-n", "-c", conf],
+                          capture_output=True, text=True)
+    assert done.returncode == 0
+    said = done.stdout + done.stderr
+    assert words in said if words else "expire" not in said
 
 
 def test_a_mistake_in_a_list_is_one_of_the_configuration(configured):
