@@ -49,7 +49,8 @@ static void tell_at(struct reader *r, enum partners_severity severity,
 	struct buf path, text;
 	struct position pos;
 
-	if (r->stop) {
+	/* Looking for the place walks the text: not for what is not told. */
+	if (r->stop || r->told[severity] >= FINDINGS_MAX) {
 		r->errors += severity == PARTNERS_ERROR;
 		return;
 	}
