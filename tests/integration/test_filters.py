@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from rig.client import send
+from rig.doors import POLICY
 from rig.wait import until
 
 FILTERS = os.path.join(os.path.dirname(__file__), "../../contrib/filters")
@@ -167,35 +168,40 @@ def test_sieve_by_rule(messages, folder):
 
 # ---- SpamAssassin -------------------------------------------------------
 
-def test_spamassassin(messages, folder):
-    need("spamassassin")
-    authserv_id, delivered = messages
+def scored_by_spamassassin(folder, rules, messages):
+    """The names of our rules that hit, by message."""
     site = os.path.join(folder, "site")
     os.makedirs(site)
     for path in glob.glob("/etc/spamassassin/*.pre"):
         shutil.copy(path, site)
-    write(site, "tls-policy.cf", example("spamassassin.cf", authserv_id))
+    write(site, "tls-policy.cf", rules)
     options = ("-L", "-x", "--siteconfigpath=" + site)
     run("spamassassin", "--lint", *options)
     # One mailbox, as the program takes a second or two to start.
     mark = b"From a@client.example Sat Nov 21 12:00:00 2026\n"
     box = write(folder, "box", b"\n".join(
-        mark + delivered[case[0]] for case in CASES))
-    judged = {}
+        mark + message for message in messages.values()))
+    found = {}
     for text in re.split("^From ", run("spamassassin", "--mbox", *options,
                                        box), flags=re.M)[1:]:
         head = text.partition("\n\n")[0]
         subject = re.search("^Subject: (.*)", head, re.M).group(1)
-        judged[subject] = re.search(r"^X-Spam-Status: .*\n(?:\s.*\n)*",
-                                    head, re.M).group()
-    assert set(judged) == set(delivered)
+        status = re.search(r"^X-Spam-Status: .*\n(?:\s.*\n)*", head, re.M)
+        found[subject] = re.findall(r"TLS_POLICY_(\w+)", status.group())
+    assert set(found) == set(messages)
+    return found
 
-    def decide(label, _):
-        found = re.findall(r"TLS_POLICY_(\w+)", judged[label])
-        return {(): NO, ("FAIL",): YES, ("BANK", "FAIL"): BANK}[
-            tuple(sorted(found))]
 
-    judge(delivered, decide)
+# It takes seconds to start, so only with the name that folds our field.
+@pytest.mark.parametrize("messages", [LONG_ID], indirect=True)
+def test_spamassassin(messages, folder):
+    need("spamassassin")
+    authserv_id, delivered = messages
+    found = scored_by_spamassassin(
+        folder, example("spamassassin.cf", authserv_id), delivered)
+    judge(delivered, lambda label, _: {
+        (): NO, ("FAIL",): YES, ("BANK", "FAIL"): BANK}[
+            tuple(sorted(found[label]))])
 
 
 # ---- rspamd -------------------------------------------------------------
@@ -246,19 +252,22 @@ def rspamd(folder):
         process.wait(60)
 
 
+def symbols(folder, label, message):
+    """Our symbols that rspamd finds, with their scores."""
+    path = write(folder, label + ".eml", message)
+    return tuple(sorted(re.findall(
+        r"^Symbol: TLS_POLICY_(\w+) \(([24])\.00\)",
+        run("rspamc", "-h", "127.0.0.1:11333", path), re.M)))
+
+
 def test_rspamd(messages, folder, rspamd):
     authserv_id, delivered = messages
     rspamd(example("rspamd-regexp.conf", authserv_id))
 
-    def decide(label, message):
-        path = write(folder, label + ".eml", message)
-        found = re.findall(
-            r"^Symbol: TLS_POLICY_(\w+) \(([24])\.00\)",
-            run("rspamc", "-h", "127.0.0.1:11333", path), re.M)
-        return {(): NO, (("FAIL", "2"),): YES,
-                (("BANK", "4"), ("FAIL", "2")): BANK}[tuple(sorted(found))]
-
-    judge(delivered, decide)
+    judge(delivered, lambda label, message: {
+        (): NO, (("FAIL", "2"),): YES,
+        (("BANK", "4"), ("FAIL", "2")): BANK}[
+            symbols(folder, label, message)])
 
 
 # ---- mail that does not pass us -----------------------------------------
@@ -287,3 +296,48 @@ def test_postfix_header_checks(mx, folder):
     server.configure(header_checks="")
     tag, results = fields("believed", (PLAIN, FORGED, YES))
     assert tag and len(results) == 2
+
+
+# ---- the policy service -------------------------------------------------
+
+def advised(pattern):
+    """The line of the README that matches."""
+    return re.search("^    (%s)$" % pattern, example("README.md", ID),
+                     re.M).group(1)
+
+
+def test_the_policy_service_tags_too(doors, folder, rspamd):
+    """It adds X-TLS-Policy alone, in front of the first Received field, and
+    can remove nothing."""
+    need("sieve-test")
+    need("spamassassin")
+    os.chmod(folder, 0o777)
+    server = doors.start(POLICY, CONFIG % ID).server
+    messages = {label: deliver(server, (label, *case), ID)
+                for label, *case in (("tagged", PLAIN, "", YES),
+                                     ("clean", CLEAN, "", NO),
+                                     ("forged", CLEAN, FORGED, YES))}
+    assert server.wait_delivered("tagged").all("X-TLS-Policy") == [
+        'fail rule="our promise" unmet=plaintext required=tls']
+    script = write(folder, "x.sieve", example("x-tls-policy.sieve", ID))
+    assert {label: sieve_folders(folder, script, label, message)
+            for label, message in messages.items()} == {
+        "tagged": ["Not secure"], "clean": ["INBOX"],
+        "forged": ["Not secure"]}
+    assert scored_by_spamassassin(folder, advised(
+        "header +TLS_POLICY_FAIL .*"), messages) == {
+        "tagged": ["FAIL"], "clean": [], "forged": ["FAIL"]}
+    rspamd("TLS_POLICY_FAIL { %s score = 2.0; }" % advised("re = .*"))
+    assert {label: symbols(folder, label, message)
+            for label, message in messages.items()} == {
+        "tagged": (("FAIL", "2"),), "clean": (),
+        "forged": (("FAIL", "2"),)}
+
+
+def test_the_policy_service_and_the_table_of_postfix(doors, folder):
+    """The table takes what Postfix adds for forged."""
+    checks = write(folder, "checks", example("postfix-header-checks", ID))
+    server = doors.start(POLICY, CONFIG % ID, main={
+        "header_checks": "regexp:" + checks}).server
+    deliver(server, ("lost", PLAIN, "", YES), ID)
+    assert not server.wait_delivered("lost").all("X-TLS-Policy")
