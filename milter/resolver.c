@@ -395,6 +395,9 @@ static int close_sandbox(struct resolver *r)
 	struct buf err;
 
 	tzset();
+	/* From /dev/urandom, while there is one: a list of a stranger's could
+	 * make every member collide if the seed were only the time. */
+	json_object_seed(0);
 	if (!r->conf->sandbox)
 		return EX_OK;
 	/* Standard error may be the journal: lines go through the frontend,
