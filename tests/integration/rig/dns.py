@@ -9,7 +9,6 @@ or strip answers.
 """
 import collections
 import os
-import select
 import socket
 import struct
 import subprocess
@@ -291,10 +290,12 @@ class Relay:
     def _ask_udp(query):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.connect(("127.0.0.1", KNOT_PORT))
+            sock.settimeout(5)
             sock.send(query)
-            if select.select([sock], [], [], 5)[0]:
+            try:
                 return sock.recv(65535)
-        return None
+            except TimeoutError:
+                return None
 
     def _ask_tcp(self, query):
         with socket.create_connection(("127.0.0.1", KNOT_PORT), 5) as sock:
