@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 
 #include "util/buf.h"
+#include "util/str.h"
 
 #define DAY 86400
 #define PATH_BYTES 4096
 
-/* A pair and its index need about 150 bytes in half-full pages; names may
+/* A pair and its index need about 180 bytes in pages partly full; names may
  * be long and times many. What no pair fills is a hole in the file. */
 #define MAP_ENTRY ((uint64_t)384)
 #define MAP_SLACK ((uint64_t)8 * 1024 * 1024)
@@ -36,11 +37,33 @@ struct key {
 	char text[STORE_KEY_SIZE];
 };
 
+/* What every network ends with is not kept; a name that was cut already
+ * stays as it is. */
+static const char *const tails[] = { ".0/24", "::/48" };
+
+static size_t cut_length(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+		if (str_ends(name, tails[i]))
+			return len - strlen(tails[i]);
+	return len;
+}
+
+/* The network as people write it again. */
+static void add_tail(const char *network, char *out, size_t size)
+{
+	snprintf(out, size, "%s%s", network,
+	    strchr(network, '.') ? tails[0] : tails[1]);
+}
+
 static struct key pair_key(const char *name)
 {
 	struct key k;
 
-	snprintf(k.text, sizeof(k.text), "%c%s", PAIR_PREFIX, name);
+	snprintf(k.text, sizeof(k.text), "%c%.*s", PAIR_PREFIX,
+	    (int)cut_length(name), name);
 	return k;
 }
 
@@ -55,8 +78,8 @@ static struct key day_key(unsigned day, const char *name)
 {
 	struct key k;
 
-	snprintf(k.text, sizeof(k.text), "%c%0*x%s", DAY_PREFIX, DAY_DIGITS,
-	    day, name);
+	snprintf(k.text, sizeof(k.text), "%c%0*x%.*s", DAY_PREFIX, DAY_DIGITS,
+	    day, (int)cut_length(name), name);
 	return k;
 }
 
@@ -164,33 +187,32 @@ struct walk {
 	bool stopped;
 };
 
-/* Cut a name into its halves; false if it is none. The domain goes to
- * domain_r (PAIR_NAME_SIZE bytes). */
-static bool split_name(const char *name, char *domain_r,
-    const char **network_r)
+/* Cut a name into its halves, of PAIR_NAME_SIZE bytes each; false if it is
+ * none. */
+static bool split_name(const char *name, char *domain_r, char *network_r)
 {
 	const char *blank = strchr(name, ' ');
 	size_t len = blank ? (size_t)(blank - name) : 0;
 
-	if (len == 0 || strlen(name) >= PAIR_NAME_SIZE)
+	if (len == 0 || strlen(name) >= PAIR_NAME_SIZE - strlen(tails[0]))
 		return false;
 	memcpy(domain_r, name, len);
 	domain_r[len] = '\0';
-	*network_r = blank + 1;
+	add_tail(blank + 1, network_r, PAIR_NAME_SIZE);
 	return true;
 }
 
 static bool walk_entry(void *arg, const char *key,
     const struct store_value *value)
 {
-	char domain[PAIR_NAME_SIZE];
-	const char *network, *name = key + 1;
+	char domain[PAIR_NAME_SIZE], network[PAIR_NAME_SIZE];
+	const char *name = key + 1;
 	struct walk *w = arg;
 	struct pair p;
 
 	if (*key != PAIR_PREFIX)
 		return false;
-	if (!split_name(name, domain, &network))
+	if (!split_name(name, domain, network))
 		return true;
 	if (w->domain && strcmp(domain, w->domain) != 0)
 		return false;
@@ -374,14 +396,14 @@ static enum store_error forget_one(struct history *h, const char *name)
 enum store_error history_forget(struct history *h, const char *domain,
     const char *network, unsigned *n_r)
 {
+	char name[STORE_KEY_SIZE], key[STORE_KEY_SIZE];
 	struct store_value value;
 	struct key from;
-	char key[STORE_KEY_SIZE];
 	enum store_error e = STORE_OK;
 	unsigned n = 0;
 
-	snprintf(from.text, sizeof(from.text), "%c%s %s", PAIR_PREFIX, domain,
-	    network ? network : "");
+	snprintf(name, sizeof(name), "%s %s", domain, network ? network : "");
+	from = pair_key(name);
 	while (!e && n < HISTORY_BATCH) {
 		e = store_write_seek(h->store, from.text, key, &value);
 		if (!e && (network ? strcmp(key, from.text) != 0 :

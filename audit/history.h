@@ -9,7 +9,8 @@
  * Full, it forgets first what was not seen for the longest time. That is
  * known to the day: of the pairs last seen on one day (UTC) any may go
  * first. Keys are "p" and the pair's name, and "d", four hexadecimal digits
- * of the day last seen, and the name: an index that changes once a day.
+ * of the day last seen, and the name: an index that changes once a day. The
+ * end of a network, ".0/24" or "::/48", is left out.
  */
 #ifndef TM_AUDIT_HISTORY_H
 #define TM_AUDIT_HISTORY_H

@@ -272,7 +272,7 @@ static void what_is_damaged_is_never_trusted(void)
 	for (int i = 0; i < 3; i++)
 		note(h, "example.com", "192.0.2.1", NOW, true);
 	history_close(h);
-	put_raw("pexample.com 192.0.2.0/24", "\x02later", 6);
+	put_raw("pexample.com 192.0.2", "\x02later", 6);
 	put_raw("pno blank or network", "", 0);
 	put_raw("pnoblank", "\x01", 1);
 	put_raw("d", "", 0);
