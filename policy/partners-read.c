@@ -366,6 +366,9 @@ static void read_entry(struct reader *r, const struct shape *s,
 
 	if (e == MTASTS_E_MEMORY)
 		r->draft.failed = true;
+	else if (e != MTASTS_OK && str_starts(key, "*.") && !r->foreign)
+		read_error(r, at, true, "is not a domain name; all "
+		    "subdomains are written with \".\" for \"*.\"");
 	else if (e != MTASTS_OK)
 		read_error(r, at, true, "is not a domain name");
 	else if (*key == '.' && r->foreign)
@@ -504,6 +507,16 @@ static struct partners *compile(struct reader *r)
 	return p;
 }
 
+/* True for what no program would take for JSON; not for what is JSON, but
+ * which one cannot be sure to have understood. */
+static bool is_other_format(enum json_error_code code)
+{
+	return code == json_error_invalid_syntax ||
+	    code == json_error_premature_end_of_input ||
+	    code == json_error_end_of_input_expected ||
+	    code == json_error_invalid_utf8;
+}
+
 /* jansson's text may quote the input. */
 static void syntax_error(struct reader *r, const json_error_t *error)
 {
@@ -515,6 +528,8 @@ static void syntax_error(struct reader *r, const json_error_t *error)
 		pos.column = error->column > 0 ? (unsigned)error->column : 1;
 	}
 	buf_init(&text, 1000);
+	if (is_other_format(json_error_code(error)))
+		buf_adds(&text, "not JSON: ");
 	if (json_error_code(error) == json_error_null_character)
 		buf_adds(&text, "a NUL character is not allowed");
 	else

@@ -116,19 +116,19 @@ static const struct read_case good[] = {
 
 /* The position is ours to give, most of the words are jansson's. */
 static const struct read_case syntax[] = {
-	{ "not JSON", "hello", "L:1:5: " },
-	{ "nothing", "", "L:1:1: " },
-	{ "cut off", "{\"schema\":\n \"tls", "L:2:5: " },
-	{ "something behind it", "{}\n{}", "L:2:1: " },
+	{ "not JSON", "hello", "L:1:5: not JSON: " },
+	{ "nothing", "", "L:1:1: not JSON: " },
+	{ "cut off", "{\"schema\":\n \"tls", "L:2:5: not JSON: " },
+	{ "something behind it", "{}\n{}", "L:2:1: not JSON: " },
 	{ "the same member twice", "{\"a\": 1,\n\"a\": 2}",
 	  "L:2:3: duplicate" },
 	{ "NUL in a string", "{\"a\": \"\\u0000\"}",
 	  "L:1:14: a NUL character is not allowed" },
 	{ "a huge number", "{\"a\": 99999999999999999999}", "L:1:26: too big" },
 	{ "a huge real", "{\"a\": 1e999}", "L:1:11: real number overflow" },
-	{ "not UTF-8", "{\"a\": \"\xff\"}", "L:1:7: unable to decode" },
+	{ "not UTF-8", "{\"a\": \"\xff\"}", "L:1:7: not JSON: unable to decode" },
 	{ "a control character", "{\"a\": \"\x1b[2J\"}",
-	  "L:1:7: control character" },
+	  "L:1:7: not JSON: control character" },
 };
 
 static const struct read_case bad[] = {
@@ -172,7 +172,8 @@ static const struct read_case bad[] = {
 	  "L:4:13: domains.\"192.0.2.1\": is not a domain name" },
 	{ "a wildcard is written otherwise",
 	  HEAD "\"domains\": {\"*.a.example\": {\"mode\": \"enforce\"}}}",
-	  "L:4:13: domains.\"*.a.example\": is not a domain name" },
+	  "L:4:13: domains.\"*.a.example\": is not a domain name; all "
+	  "subdomains are written with \".\" for \"*.\"" },
 	{ "a domain twice, written differently",
 	  HEAD "\"domains\": {\"a.example\": {\"mode\": \"enforce\"},\n"
 	  "\"A.Example\": {\"mode\": \"testing\"}}}",
