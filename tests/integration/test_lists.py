@@ -11,6 +11,7 @@ import pytest
 from rig.client import send
 from rig.daemon import sanitized
 from rig.logs import wait_audit
+from rig.schemas import validated
 from rig.wait import until
 from rig.world import PRIVATE, utc
 
@@ -116,6 +117,7 @@ def test_a_list_not_loaded_yet_is_unknown(mx, world):
     assert rcpt("bank.example") == 451
     assert rcpt("bank.example", tls=True) == 250
     assert state(daemon)["domains"] is None
+    validated(daemon.tool("list", "status", "--json").json)
     shown = daemon.tool("list", "status")
     assert shown.status == 1 and "partners" in shown.out
 
@@ -203,7 +205,10 @@ rule "file" { list = "file"  require = tls }
         assert done.status == 1, name
     everything = d.tool("list", "refresh", "--json")
     assert everything.status == 0
-    assert everything.json["name"] == "partners"
+    assert validated(everything.json)["name"] == "partners"
+    assert len(validated(d.tool("list", "status", "--json").json)
+               ["lists"]) == 2
+    validated(d.tool("status", "--json").json)
     shown = d.tool("list", "status")
     assert shown.status == 0
     assert "file" in shown.out and lists.url in shown.out

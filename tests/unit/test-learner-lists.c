@@ -281,6 +281,7 @@ static void a_list_that_is_none(void)
 		CU_ASSERT(expect_more(ask.seq, (uint32_t)len));
 		CU_ASSERT(world_settle(&w));
 		CU_ASSERT_EQUAL(mode_of(0, "d0.example"), LISTED_UNKNOWN);
+		CU_ASSERT(at == 0 || (result_wait(&r, 1) && !r.ok));
 		hurry("one", &r);
 		ask = expect_ask(URL_ONE);
 	}
