@@ -569,17 +569,14 @@ def test_a_client_that_says_its_last_is_still_answered(served, client):
 
 
 def test_a_client_that_does_not_read_makes_nobody_wait(served, client):
-    """It is read no more, and keeps at most what one piece asked for."""
-    d = served(REJECT)
+    """It is read no more, so that what it sends stays with the kernel."""
+    served(REJECT)
     lazy, other = client(), client()
     lazy.sock.settimeout(1)
     with pytest.raises(TimeoutError):
-        while True:
+        for _ in range(1000):       # 70 MB
             lazy.send(request() * 100)
     assert other.ask() == REFUSAL
-    with open("/proc/%d/smaps_rollup" % d.child("frontend")) as file:
-        assert int(re.search(r"Private_Dirty: *(\d+) kB",
-                             file.read())[1]) < 64 * 1024
 
 
 def test_hostile_values_reach_neither_answer_nor_log(served, client):
