@@ -201,16 +201,21 @@ static const char *our_name(const struct conf *c, char *room)
 	    room : NULL;
 }
 
-/* The addresses are taken as they were sent: the facts keep no more of them
- * than a log line needs, and a domain is at the end. */
-static void judge_request(struct policyd_judge *pj,
-    struct policyd_message *m, const struct delegation *d,
-    struct delegation_facts *f, struct buf *out)
+/* True where no later request is sure to tell the end of the message. One at
+ * DATA adds nothing to those at RCPT. */
+static bool has_no_end(const struct policyd_message *m,
+    const struct delegation_facts *f)
 {
-	const char *path = delegation_value(d, DELEGATION_SENDER);
+	return f->stage == DELEGATION_AT_RCPT ||
+	    (f->stage == DELEGATION_AT_DATA && !m->judged);
+}
+
+static void judge_request(struct policyd_judge *pj,
+    struct policyd_message *m, struct delegation_facts *f, struct buf *out)
+{
 	const struct judge_sender sender = {
-		.path = path ? path : "",
-		.auth_user = f->message.auth_user,
+		.path = f->sender,
+		.auth_user = f->auth_user,
 	};
 	bool other = services_milter_has(pj->services, &f->session.client,
 	    f->session.client_port);
@@ -225,10 +230,8 @@ static void judge_request(struct policyd_judge *pj,
 	judge_set_queue_id(&j, f->queue_id);
 	/* a recipient counts once, whatever the number of questions */
 	j.uncounted = other || (!at_rcpt && m->judged);
-	j.has_no_end = at_rcpt && !other;
-	path = delegation_value(d, DELEGATION_RECIPIENT);
-	judge_rcpt(&j, f->has_rcpt ? path : NULL, our_name(m->conf, name), &v,
-	    &reply);
+	j.has_no_end = has_no_end(m, f) && !other;
+	judge_rcpt(&j, f->recipient, our_name(m->conf, name), &v, &reply);
 	m->judged |= at_rcpt;
 	answer_verdict(pj, m, f, &v, &reply, out);
 	if (f->stage == DELEGATION_AT_END && v.action < ACTION_DEFER &&
@@ -253,8 +256,8 @@ bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
 		return !out->failed;
 	}
 	follow_message(pj, m, f.instance);
-	if (!f.has_rcpt)
+	if (!f.recipient)
 		advise_no_rcpt(pj, m->conf, &f);
-	judge_request(pj, m, d, &f, out);
+	judge_request(pj, m, &f, out);
 	return !out->failed;
 }

@@ -3,7 +3,6 @@
 
 #include "policy/delegation.h"
 
-#include "policy/match.h"
 #include "util/buf.h"
 #include "util/str.h"
 
@@ -299,49 +298,37 @@ static void take_tls(const struct delegation *d, struct tls_facts *tls)
 	take_certificate(d, tls);
 }
 
-static void take_sender(const struct delegation *d,
-    struct delegation_facts *f)
+static const char *user_of(const struct delegation *d)
 {
-	const char *sender = delegation_value(d, DELEGATION_SENDER);
-	struct message_facts *m = &f->message;
+	const char *user = text_of(d, DELEGATION_SASL_USERNAME);
 
-	addr_split(sender ? sender : "", f->from, sizeof(f->from),
-	    f->from_domain);
-	m->from = f->from;
-	m->from_domain = *f->from_domain ? f->from_domain : NULL;
-	m->auth_user = text_of(d, DELEGATION_SASL_USERNAME);
-	if (!m->auth_user && text_of(d, DELEGATION_SASL_METHOD))
-		m->auth_user = "-";
+	return !user && text_of(d, DELEGATION_SASL_METHOD) ? "-" : user;
 }
 
-static void take_recipient(const struct delegation *d,
-    struct delegation_facts *f)
+/* The value, or "". */
+static const char *string_of(const struct delegation *d,
+    enum delegation_attribute attribute)
 {
-	const char *recipient = text_of(d, DELEGATION_RECIPIENT);
+	const char *value = delegation_value(d, attribute);
 
-	f->has_rcpt = recipient != NULL;
-	addr_split(recipient ? recipient : "", f->to, sizeof(f->to),
-	    f->to_domain);
-	f->rcpt.to = f->to;
-	f->rcpt.to_domain = *f->to_domain ? f->to_domain : NULL;
+	return value ? value : "";
 }
 
 void delegation_facts(const struct delegation *d,
     struct delegation_facts *facts_r)
 {
-	const char *state = delegation_value(d, DELEGATION_PROTOCOL_STATE);
-
 	*facts_r = (struct delegation_facts){ 0 };
-	facts_r->state = state ? state : "";
+	facts_r->state = string_of(d, DELEGATION_PROTOCOL_STATE);
 	facts_r->stage = stage_of(facts_r->state);
 	facts_r->instance = text_of(d, DELEGATION_INSTANCE);
 	facts_r->queue_id = text_of(d, DELEGATION_QUEUE_ID);
 	facts_r->recipients = (unsigned)number_of(d,
 	    DELEGATION_RECIPIENT_COUNT, UINT32_MAX);
+	facts_r->sender = string_of(d, DELEGATION_SENDER);
+	facts_r->recipient = text_of(d, DELEGATION_RECIPIENT);
+	facts_r->auth_user = user_of(d);
 	take_session(d, &facts_r->session);
 	take_tls(d, &facts_r->session.tls);
-	take_sender(d, facts_r);
-	take_recipient(d, facts_r);
 }
 
 /* ---- answers ----------------------------------------------------------- */

@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "mtasts/mtasts.h"
 #include "policy/facts.h"
 
 struct buf;
@@ -24,8 +23,6 @@ struct buf;
 #define DELEGATION_LINE_MAX 8192	/* without the LF */
 #define DELEGATION_ATTRIBUTES_MAX 100
 #define DELEGATION_REQUEST_MAX 65536
-/* Longest envelope address kept (RFC 5321 allows 256). */
-#define DELEGATION_ADDRESS_SIZE 321
 
 /* The attributes we read; all others are counted and forgotten. */
 enum delegation_attribute {
@@ -90,7 +87,7 @@ enum delegation_stage {
 	DELEGATION_AT_END,	/* END-OF-MESSAGE */
 };
 
-/* What one request says. Strings point into this and into the reader. */
+/* What one request says. Strings point into the reader, and are not cut. */
 struct delegation_facts {
 	enum delegation_stage stage;
 	const char *state;	/* as Postfix names it; "" if it does not */
@@ -98,12 +95,10 @@ struct delegation_facts {
 				 * NULL: none */
 	const char *queue_id;	/* NULL: none yet */
 	unsigned recipients;	/* known at DATA and END-OF-MESSAGE only */
+	const char *sender;	/* "" for the null sender */
+	const char *recipient;	/* NULL: there is none, or several */
+	const char *auth_user;	/* NULL: not authenticated; "-": not named */
 	struct session_facts session;
-	struct message_facts message;
-	bool has_rcpt;		/* false: no recipient, or several */
-	struct rcpt_facts rcpt;
-	char from[DELEGATION_ADDRESS_SIZE], from_domain[MTASTS_DOMAIN_SIZE];
-	char to[DELEGATION_ADDRESS_SIZE], to_domain[MTASTS_DOMAIN_SIZE];
 };
 
 /*
