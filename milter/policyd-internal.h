@@ -32,6 +32,11 @@ struct policyd_message {
 
 void policyd_message_clear(struct policyd_message *m);
 
+/* Close what has waited too long; every few seconds. now is monotonic
+ * milliseconds. */
+struct policyd;
+void policyd_sweep(struct policyd *p, int64_t now);
+
 /* A line that is logged now and then, however often there is reason to. */
 struct policyd_notice {
 	int64_t next;		/* monotonic ms: when it may come again */
@@ -48,7 +53,8 @@ struct policyd_judge {
 	struct policyd_notice early, no_rcpt, no_tag;
 };
 
-/* Append the answer to a whole request. False: there is none. */
+/* Append the answer to a whole request. False: there is none, and whatever
+ * was appended must not be sent. */
 bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
     const struct delegation *d, struct buf *out);
 

@@ -187,9 +187,10 @@ static bool send_answers(struct conn *c, const struct buf *answers)
 	n = send_some(c, answers->data, answers->len);
 	if (n < 0)
 		return false;
+	if ((size_t)n == answers->len)
+		return true;
 	buf_add(&c->out, answers->data + n, answers->len - (size_t)n);
-	if (conn_unsent(c))
-		set_deadline(c, BUSY_MS);
+	set_deadline(c, BUSY_MS);
 	return !c->out.failed;
 }
 
@@ -227,9 +228,12 @@ static void log_malformed(struct policyd *p, const char *why)
 static bool conn_answer(struct conn *c)
 {
 	struct policyd *p = c->policyd;
+	size_t before = p->answers.len;
 	bool ok = policyd_answer(&p->judge, &c->message, c->reader,
 	    &p->answers);
 
+	if (!ok)	/* half an answer is worse than none */
+		buf_cut(&p->answers, before);
 	p->requests++;
 	end_request(c);
 	list_remove(c);
@@ -315,10 +319,8 @@ static void forget_message(struct conn *c, int64_t now)
 		policyd_message_clear(&c->message);
 }
 
-static void on_sweep(void *arg)
+void policyd_sweep(struct policyd *p, int64_t now)
 {
-	struct policyd *p = arg;
-	int64_t now = clock_mono_ms();
 	struct conn *c, *next;
 
 	for (c = p->first; c; c = next) {
@@ -331,6 +333,13 @@ static void on_sweep(void *arg)
 		p->dropped++;
 		conn_free(c);
 	}
+}
+
+static void on_sweep(void *arg)
+{
+	struct policyd *p = arg;
+
+	policyd_sweep(p, clock_mono_ms());
 	if (p->first)
 		loop_timer_set(p->sweep, SWEEP_MS);
 }

@@ -231,6 +231,23 @@ def test_an_authenticated_user(mx, sasl, smtp):
     assert rcpt.code == 250
 
 
+def test_a_proxy_in_front(mx, smtp):
+    """PF-XC-01, -03: XCLIENT tells the client and nothing of its TLS, which
+    a listener or a relay can be excused for."""
+    config = REJECT + 'relays = "198.51.100.99"\n'
+    mx(config)
+    for address, want in (("198.51.100.7", REFUSED),
+                          ("198.51.100.99", (250, "2.1.5")),
+                          ("IPV6:2001:db8:1::7", REFUSED)):
+        s = smtp(source="127.0.0.1", host="127.0.0.1")
+        s.ehlo()
+        assert s.cmd("XCLIENT ADDR=%s NAME=[UNAVAILABLE]" % address) \
+            .code == 220
+        s.ehlo()
+        s.mail("a@client.example")
+        assert code(s.rcpt("b@" + OURS)) == want, address
+
+
 # ---- client certificates ------------------------------------------------
 
 def fingerprint(path):
