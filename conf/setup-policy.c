@@ -42,7 +42,7 @@ static bool wants_certificate(const struct rule *r)
 
 static bool wants_learning(const struct rule *r)
 {
-	return r->from_policy || r->history_downgrade;
+	return r->history_downgrade;
 }
 
 static const struct {
@@ -62,9 +62,8 @@ static const struct {
 	{ wants_certificate, "without a client certificate Postfix does not "
 	    "say whether it asked for one: the fact is unavailable, and the "
 	    "rule's unknown decides." },
-	{ wants_learning, "from_policy and history learn from accepted "
-	    "messages, so the policy service must also be asked at "
-	    "END-OF-MESSAGE." },
+	{ wants_learning, "history remembers accepted messages, so the policy "
+	    "service must also be asked at END-OF-MESSAGE." },
 };
 
 static bool is_about_our_promise(const struct rule *r)

@@ -107,7 +107,7 @@ def test_postfix_with_these_settings_asks_the_policy_service(
 
 
 def test_both_settings_of_a_message_with_its_end(daemon, postfix):
-    """history and from_policy learn at the end of a message only."""
+    """history remembers at the end of a message only."""
     d = daemon(POLICY_RULES % "inet:8460@127.0.0.1" + """
 rule "past" { history = downgrade  require = tls  action = tag }
 """)

@@ -551,7 +551,7 @@ static void policy_service_lines_fit_the_configuration(void)
 		{ "the end is optional", SERVICE,
 		    "\n#smtpd_end_of_data_restrictions = check" },
 		{ "the end is needed", SERVICE "rule \"x\" { "
-		    "from_policy = enforce require = tls }",
+		    "history = downgrade require = tls }",
 		    "\nsmtpd_end_of_data_restrictions = check" },
 		{ "services are named by their context", SERVICE
 		    "rule \"x\" { listener = MSA require = tls }",
