@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from rig.client import send
+from rig.client import Smtp, send
 from rig.daemon import sanitized
 from rig.logs import wait_audit
 from rig.schemas import validated
@@ -394,6 +394,26 @@ def test_damaged_copy_is_not_used(mx, world, how):
     world.https.start()
     until(lambda: refresh(daemon).status == 0, "the list")
     assert rcpt("bank.example") == 550
+
+
+def test_copy_truncated_under_a_running_frontend(mx, world):
+    """The copy is mapped: whoever reads it dies of it, once."""
+    lists = world.list_host("bank.example")
+    daemon, _ = mx(config(lists))
+    loaded(daemon, 1)
+    (path,) = copies(daemon)
+    os.truncate(path, 0)
+    with Smtp() as s:       # Postfix loses its milter and defers
+        s.ehlo()
+        assert s.mail("a@bank.example").code == 451
+    daemon.wait_log(r'list "partners": the copy in \S+ is not used and '
+                    r'removed: ')
+    loaded(daemon, 1)
+    assert rcpt("bank.example") == 550
+    assert rcpt("bank.example", tls=True) == 250
+    assert not daemon.log(r"mdb is damaged")
+    # A sanitizer reports the signal that was meant to come.
+    os.truncate(daemon.errors, 0)
 
 
 def test_reload_with_another_url_or_without_the_list(mx, world):
