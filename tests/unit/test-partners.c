@@ -206,6 +206,18 @@ static const struct read_case bad[] = {
 	  "\"until\": \"2027-12-31\"}}}",
 	  "L:5:10: domains.\"a.example\".until: \"2027-12-31\" is not a time "
 	  "such as 2026-12-31T00:00:00Z" },
+	{ "a time that would mean none",
+	  HEAD "\"domains\": {\"a.example\": {\"mode\": \"enforce\",\n"
+	  "\"until\": \"1970-01-01T00:00:00Z\"}}}",
+	  "L:5:10: domains.\"a.example\".until: must be from 1970 to 9999" },
+	{ "a time before all others",
+	  HEAD "\"domains\": {\"a.example\": {\"mode\": \"enforce\",\n"
+	  "\"until\": \"1970-01-01T00:00:00+01:00\"}}}",
+	  "L:5:10: domains.\"a.example\".until: must be from 1970 to 9999" },
+	{ "a time behind all others",
+	  HEAD "\"domains\": {\"a.example\": {\"mode\": \"enforce\",\n"
+	  "\"until\": \"9999-12-31T23:59:59-01:00\"}}}",
+	  "L:5:10: domains.\"a.example\".until: must be from 1970 to 9999" },
 	{ "seconds are for STARTTLS Everywhere only",
 	  "{\"schema\": \"tlsmilter/partners-1\", \"timestamp\": 1}",
 	  "L:1:49: timestamp: must be a string, a time such as "
