@@ -92,6 +92,12 @@ static void advise_history(struct loader *l, const struct conf_group *g,
 	if (r->authenticated == 1)
 		load_warn(l, g->line, "rule \"%s\" never matches, since "
 		    "history is not of authenticated sessions", r->name);
+	/* at RCPT nobody says whether the message is accepted in the end */
+	if (l->conf->policy_service.n > 0)
+		load_warn(l, g->line, "rule \"%s\": what comes by the policy "
+		    "service is remembered only if it is asked at the end of "
+		    "the message too (smtpd_end_of_data_restrictions)",
+		    r->name);
 }
 
 static bool matches_everything(const struct rule *r)

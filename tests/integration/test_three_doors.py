@@ -11,6 +11,8 @@ import os
 import re
 import ssl
 
+import pytest
+
 from rig.certs import fingerprint
 from rig.client import (CLIENT, Smtp, anonymous_context, certificate_context,
                         code)
@@ -506,3 +508,45 @@ rule "past" { history = downgrade  from = "past.example"  require = tls
         _, reply, _ = until(lambda: attempt(door, row, words), row.label)
         assert reply.code == row.want.code[0], row.label
     wait_audit(door.daemon, action="defer", rule="past")
+
+
+# ---- several recipients --------------------------------------------------
+
+# Recipients by the action of their rule, the replies, and what becomes of
+# the message: how many X-TLS-Policy fields it gets, or None if it is held.
+SEVERAL = (
+    ("tag reject tag", [250, 550, 250], 1),
+    ("defer tag reject", [451, 250, 550], 1),
+    ("observe x observe", [250, 250, 250], 0),
+    ("quarantine x tag", [250, 250, 250], None),
+    ("tag quarantine reject", [250, 250, 550], None),
+    ("reject defer", [550, 451], None),
+)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_several_recipients(doors, name):
+    """Each is judged by itself, the most severe of those accepted decides
+    about the message, and a tag comes once."""
+    rules = "".join(
+        'rule "%s" { to = "our-%s.example"  to_policy = enforce  '
+        "require = tls  action = %s }\n" % (a, a, a) for a in ACTIONS)
+    door = doors.start(name, """
+mode = enforce
+hosted_domains = {"x.example=none", %s}
+%s""" % (", ".join('"our-%s.example=enforce"' % a for a in ACTIONS), rules))
+    held = 0
+    for label, want, fields in SEVERAL:
+        replies, end = talk(PLAIN, {}, "a@client.example", [
+            "b@x.example" if word == "x" else "b%d@our-%s.example" % (i, word)
+            for i, word in enumerate(label.split())], label)
+        assert [r.code for r in replies] == want, label
+        assert end is None or end.code == 250, label
+        if fields is not None:
+            message = door.server.wait_delivered(label)
+            assert len(message.all("X-TLS-Policy")) == fields, label
+        elif end:
+            held += 1
+            until(lambda: door.held() == held, "%s is held" % label)
+    assert not {m.message["Subject"] for m in door.server.delivered()} & {
+        label for label, _, fields in SEVERAL if fields is None}

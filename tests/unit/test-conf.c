@@ -333,8 +333,6 @@ static void unwise_settings_are_warned_of(void)
 	} cases[] = {
 		{ "nothing wrong", "rule \"x\" { require = tls  min_bits = 128"
 		    " requiretls = no }", "" },
-		{ "one in a long text", full, F "30: rule \"cert\": Postfix "
-		    "names a client certificate only if" },
 		{ "rejecting for another's promise",
 		    "rule \"x\" { from_policy = enforce require = tls\n"
 		    "action = defer }", F "1: rule \"x\": from_policy" },
@@ -361,6 +359,12 @@ static void unwise_settings_are_warned_of(void)
 		    "rule \"x\" { requiretls = yes  require = none }\n"
 		    "rule \"y\" { require = tls }",
 		    F "1: rule \"x\": only Postfix 3.11" },
+		{ "the past, by the policy service", "policy_service = "
+		    "{\"inet:8898@127.0.0.1\"}\nrule \"x\" {\n"
+		    "history = downgrade require = tls }",
+		    F "2: rule \"x\": what comes by the policy service" },
+		{ "the past, by the milter", "rule \"x\" {\n"
+		    "history = downgrade require = tls }", "" },
 		{ "an end before the end", "rule \"x\" { require = none }\n"
 		    "rule \"y\" { require = tls }",
 		    F "1: rule \"x\" has no condition" },
