@@ -3,7 +3,8 @@
  * partners-reader - reading a list's JSON, member by member.
  *
  * Objects are read by tables of their members (partners-members.c); which
- * members there are, and what they mean together, is partners-read.c.
+ * members there are, and what they mean together, is partners-shape.c. The
+ * way from a text to a list is partners-read.c.
  */
 #ifndef TM_POLICY_PARTNERS_READER_H
 #define TM_POLICY_PARTNERS_READER_H
@@ -90,6 +91,9 @@ void take_mx(struct reader *r, const json_t *value, const struct place *at,
     void *out);
 void take_alias(struct reader *r, const json_t *value,
     const struct place *at, void *out);
+
+/* Read a whole list, of either shape, into r->draft; sorted. */
+void read_list(struct reader *r, const json_t *root);
 
 /* Write a domain of the list, perhaps with "." before it, in its normal
  * form to out, which has MTASTS_DOMAIN_SIZE + 1 bytes. */
