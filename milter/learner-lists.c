@@ -43,12 +43,36 @@ static void tell(struct learner *l, const char *name, bool ok,
 	}
 }
 
+/* Ask for what comes at f->offset; behind the end: it may be forgotten. */
+static bool send_more(struct learner *l)
+{
+	struct list_more more = { l->fetch.seq, l->fetch.offset };
+
+	buf_reset(&l->message);
+	list_more_pack(&more, &l->message);
+	return !l->message.failed && chan_send(l->chan, MSG_LIST_MORE,
+	    l->message.data, l->message.len, -1);
+}
+
 static void fetch_clear(struct list_fetch *f)
 {
 	listcopy_abort(f->writer);
 	free(f->name);
 	free(f->url);
 	*f = (struct list_fetch){ .active = false };
+}
+
+/* Of a list that is not wanted any more the resolver need not keep the
+ * rest. */
+static void abandon(struct learner *l)
+{
+	struct list_fetch *f = &l->fetch;
+
+	if (l->chan && f->offset < f->size) {
+		f->offset = f->size;
+		(void)send_more(l);
+	}
+	fetch_clear(f);
 }
 
 /* ---- the end of a fetch ------------------------------------------------ */
@@ -60,7 +84,7 @@ static void failed(struct learner *l, const char *why)
 	buf_init(&said, SAID_MAX);
 	lists_failed(l->lists, l->fetch.name, why, learner_now(l), &said);
 	tell(l, l->fetch.name, false, &said);
-	fetch_clear(&l->fetch);
+	abandon(l);
 	buf_clear(&said);
 }
 
@@ -112,17 +136,6 @@ static void give_up(struct learner *l)
 }
 
 /* ---- messages ---------------------------------------------------------- */
-
-/* Ask for what comes at f->offset; behind the end: it may be forgotten. */
-static bool send_more(struct learner *l)
-{
-	struct list_more more = { l->fetch.seq, l->fetch.offset };
-
-	buf_reset(&l->message);
-	list_more_pack(&more, &l->message);
-	return !l->message.failed && chan_send(l->chan, MSG_LIST_MORE,
-	    l->message.data, l->message.len, -1);
-}
 
 static void begin_drawing(struct learner *l, const struct list_answer *m)
 {
@@ -242,7 +255,7 @@ void learner_lists_conf(struct learner *l)
 
 	if (!l->lists)
 		return;
-	fetch_clear(&l->fetch);
+	abandon(l);
 	lists_set_conf(l->lists, l->conf, learner_now(l));
 	while (*p) {
 		struct want_call *call = *p;

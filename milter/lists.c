@@ -227,8 +227,8 @@ static void open_copy(struct lists *l, struct slot *s)
 static void log_removed(void *arg, const char *path)
 {
 	(void)arg;
-	log_notice(NULL, "removed %s: no list from a URL is configured for "
-	    "it", path);
+	log_notice(NULL, "removed %s, which belongs to no list from a URL",
+	    path);
 }
 
 static void sweep(struct lists *l)

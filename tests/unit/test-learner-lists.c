@@ -369,6 +369,7 @@ static void a_reload_in_the_middle(void)
 	answer(ask.seq, LIST_FETCHED, 1000, "");
 	CU_ASSERT(expect_more(ask.seq, 0));
 	learner_set_conf(w.learner, world_conf(ONE TWO));
+	CHECK_CASE("the rest is not wanted", expect_more(ask.seq, 1000));
 	ask = expect_ask(URL_ONE);
 	serve(ask.seq, make(2, 10));
 	CU_ASSERT(result_wait(&r, 1));

@@ -456,6 +456,32 @@ static void a_damaged_copy_is_not_used(void)
 	world_end(&w);
 }
 
+/* A daemon killed while it wrote leaves a part of a file behind. */
+static void what_a_kill_leaves(void)
+{
+	struct world w;
+	struct buf said, path;
+	int fd;
+
+	buf_init(&said, 4000);
+	world_init(&w);
+	world_start(&w, NOW);
+	CU_ASSERT(take(&w, make(NOW - 100, NOW + 30 * DAY, "a.example"), NOW,
+	    &said));
+	copy_path(&w, &path);
+	buf_adds(&path, ".new");
+	fd = open(buf_str(&path), O_CREAT | O_WRONLY, 0600);
+	CU_ASSERT(fd >= 0);
+	close(fd);
+	CU_ASSERT_EQUAL(count_files(&w), 2);
+	world_start(&w, NOW);
+	CU_ASSERT_EQUAL(count_files(&w), 1);
+	CU_ASSERT_EQUAL(mode_of(&w, "a.example", NOW), LISTED_ENFORCE);
+	buf_clear(&path);
+	buf_clear(&said);
+	world_end(&w);
+}
+
 /* A name from the configuration is no file name. */
 static void names(void)
 {
@@ -690,6 +716,7 @@ static const struct unit_test tests[] = {
 	{ "a restart keeps the list", a_restart_keeps_the_list },
 	{ "reload", reload },
 	{ "a damaged copy is not used", a_damaged_copy_is_not_used },
+	{ "what a kill leaves", what_a_kill_leaves },
 	{ "names", names },
 	{ "a copy that cannot be written", a_copy_that_cannot_be_written },
 	{ "a list that never comes", a_list_that_never_comes },
