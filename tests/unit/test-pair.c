@@ -273,6 +273,7 @@ static void times_far_ahead_do_not_count(void)
 	CU_ASSERT_EQUAL(pair_recent(&p, 30, NOW), 0);
 	note(&p, NOW, true, 3);
 	CU_ASSERT_EQUAL(pair_recent(&p, 30, NOW), 1);
+	CU_ASSERT_EQUAL(p.first, NOW);
 	CU_ASSERT_EQUAL(p.last, NOW);
 }
 

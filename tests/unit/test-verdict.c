@@ -499,6 +499,9 @@ static void history(void)
 		    "used_tls", "defer rule=r plaintext:tls from=b.example" },
 		{ "used TLS, still does", PAST, "from=a@b.example used_tls "
 		    TLS13, "accept" },
+		{ "older TLS than asked for is no downgrade to plaintext",
+		    "r downgrade require=tls1.3 action=defer",
+		    "from=a@b.example used_tls tls=TLSv1.2", "accept" },
 		{ "never used TLS", PAST, "from=a@b.example no_past",
 		    "accept" },
 		{ "nobody looked", PAST, "from=a@b.example", "accept" },
