@@ -22,6 +22,7 @@
 
 void policyd_message_clear(struct policyd_message *m)
 {
+	free(m->worst);
 	conf_unref(m->conf);
 	*m = (struct policyd_message){ .conf = NULL };
 }
@@ -177,14 +178,36 @@ static void follow_message(struct policyd_judge *pj,
 		snprintf(m->instance, sizeof(m->instance), "%s", instance);
 }
 
+/* At the end Postfix does not repeat who the recipients were: what was
+ * decided for them is kept for the line of the message. Without memory that
+ * line says less. */
+static void keep_worst(struct policyd_message *m, const struct judge *j)
+{
+	const struct judge_worst *w = &j->worst;
+
+	if (!w->set || w->verdict.would == ACTION_ACCEPT)
+		return;
+	if (m->worst && (w->verdict.action < m->worst->verdict.action ||
+	    (w->verdict.action == m->worst->verdict.action &&
+	    w->verdict.would <= m->worst->verdict.would)))
+		return;
+	if (!m->worst)
+		m->worst = malloc(sizeof(*m->worst));
+	if (m->worst)
+		*m->worst = *w;
+}
+
 /*
  * The message has come to its end and is not refused here. Postfix says
  * with how many recipients; ours at RCPT may have been more, since others
  * refuse some too.
  */
-static void end_message(struct judge *j, const struct policyd_message *m,
+static void end_message(struct judge *j, struct policyd_message *m,
     const struct delegation_facts *f)
 {
+	keep_worst(m, j);
+	if (m->worst)
+		j->worst = *m->worst;
 	if (f->recipients)
 		j->accepted = f->recipients;
 	judge_accepted(j, &(struct judge_end_of_message){
@@ -233,6 +256,8 @@ static void judge_request(struct policyd_judge *pj,
 	j.has_no_end = has_no_end(m, f) && !other;
 	judge_rcpt(&j, f->recipient, our_name(m->conf, name), &v, &reply);
 	m->judged |= at_rcpt;
+	if (at_rcpt)
+		keep_worst(m, &j);
 	answer_verdict(pj, m, f, &v, &reply, out);
 	if (f->stage == DELEGATION_AT_END && v.action < ACTION_DEFER &&
 	    !other) {

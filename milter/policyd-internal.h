@@ -12,6 +12,7 @@
 struct buf;
 struct conf;
 struct delegation;
+struct judge_worst;
 struct services;
 
 /* Room for an instance of Postfix: four numbers in hexadecimal digits. */
@@ -28,6 +29,8 @@ struct policyd_message {
 	bool judged;		/* a recipient was, at RCPT */
 	bool tagged;
 	bool held;
+	struct judge_worst *worst;	/* of its recipients, if it is worse
+					 * than accept; points into conf */
 };
 
 void policyd_message_clear(struct policyd_message *m);

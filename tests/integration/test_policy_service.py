@@ -373,6 +373,23 @@ def test_messages_are_counted_at_their_end(mx):
     assert not d.log("Postfix adds no header field")
 
 
+def test_the_line_of_a_message_tells_of_its_recipients(mx):
+    """As the milter's does: the most severe of those that were accepted."""
+    d, server = mx(HOSTED + 'rule "tag" { to = "tag@%s" require = tls '
+                   'action = tag }\nrule "hold" { to = "hold@%s" '
+                   'require = tls action = quarantine }' % (OURS, OURS),
+                   AT_RCPT, AT_END)
+    send("a@client.example", "tag@" + OURS, "hold@" + OURS, "c@" + OURS)
+    line = wait_audit(d, nrcpt="3")
+    assert (line["action"], line["rule"]) == ("quarantine", "hold")
+    assert until(server.held, "held message")
+    send("a@client.example", "tag@" + OURS, "c@" + OURS)
+    assert wait_audit(d, nrcpt="2")["rule"] == "tag"
+    send("a@client.example", "c@" + OURS, "d@" + OURS, "e@" + OURS,
+         "f@" + OURS)
+    assert wait_audit(d, nrcpt="4")["action"] == "accept"
+
+
 def test_before_rcpt_nothing_is_judged(mx, smtp):
     """Design §6.2, PF-PD-11: a client that is still in plaintext may say
     STARTTLS; one warning says where the check belongs."""
