@@ -225,6 +225,7 @@ static const char *first_of(const char *answer, size_t len)
 	"require = tls action = reject }\n"
 #define REFUSED "action=550 5.7.10 "
 #define PASSED "action=DUNNO\n\n"
+#define TLS "encryption_protocol=TLSv1.3\n"
 
 /* ---- tests -------------------------------------------------------------- */
 
@@ -236,7 +237,7 @@ static void attributes_decide(void)
 		const char *label, *lines, *answer;
 	} rows[] = {
 		{ "plaintext", "", REFUSED },
-		{ "TLS", "encryption_protocol=TLSv1.3\n", PASSED },
+		{ "TLS", TLS, PASSED },
 		{ "an authenticated user", "sasl_username=joe\n", PASSED },
 		{ "authenticated, and nobody says who",
 		    "sasl_method=EXTERNAL\n", PASSED },
@@ -318,7 +319,7 @@ static void messages_do_not_mix(void)
 	    "END-OF-MESSAGE", "instance=1.2.4.0\nrecipient_count=1\n"),
 	    PASSED);
 	CHECK_ANSWER("one in TLS", ask(&c, "RCPT", "instance=1.2.5.0\n"
-	    "encryption_protocol=TLSv1.3\n"), PASSED);
+	    TLS), PASSED);
 	CHECK_ANSWER("and one that is not", ask(&c, "RCPT",
 	    "instance=1.2.6.0\n"), "action=PREPEND X-TLS-Policy: ");
 	client_close(&c);
@@ -333,25 +334,25 @@ static void accepted_mail_is_remembered(void)
 		unsigned recorded;
 	} rows[] = {
 		{ "the end of a message", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\n", false, 1 },
+		    TLS, false, 1 },
 		{ "a recipient is not yet a message", "RCPT",
-		    "encryption_protocol=TLSv1.3\n", false, 0 },
-		{ "nor is DATA", "DATA", "encryption_protocol=TLSv1.3\n",
+		    TLS, false, 0 },
+		{ "nor is DATA", "DATA", TLS,
 		    false, 0 },
 		{ "refused at its end", "END-OF-MESSAGE", "", false, 0 },
 		{ "the milter remembers it", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\n", true, 0 },
+		    TLS, true, 0 },
 		{ "an authenticated user", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\nsasl_username=joe\n", false,
+		    TLS "sasl_username=joe\n", false,
 		    0 },
 		{ "a relay", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\n"
+		    TLS
 		    "client_address=198.51.100.1\n", false, 0 },
 		{ "an exempt client", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\nclient_address=::1\n",
+		    TLS "client_address=::1\n",
 		    false, 0 },
 		{ "a bounce", "END-OF-MESSAGE",
-		    "encryption_protocol=TLSv1.3\nsender=\n", false, 0 },
+		    TLS "sender=\n", false, 0 },
 	};
 	struct client c;
 
@@ -365,6 +366,35 @@ static void accepted_mail_is_remembered(void)
 	}
 }
 
+/* Design §8: a recipient counts once and a message once, however many of
+ * smtpd's restrictions ask, and not here if the milter counts them. */
+static void each_is_counted_once(void)
+{
+	const atomic_uint_fast64_t *passed;
+	struct client c;
+
+	load(PROMISE);
+	passed = &fake.counters.recipients[ACTION_ACCEPT];
+	for (int milter = 0; milter < 2; milter++) {
+		fake.milter_has = milter > 0;
+		client_open(&c);
+		ask(&c, "RCPT", TLS);
+		ask(&c, "RCPT", TLS "recipient=c@ours.example\n");
+		CU_ASSERT_EQUAL(*passed, 2);
+		ask(&c, "DATA", TLS "recipient=\nrecipient_count=2\n");
+		ask(&c, "END-OF-MESSAGE", TLS "recipient=\n"
+		    "recipient_count=2\n");
+		CU_ASSERT_EQUAL(*passed, 2);
+		CU_ASSERT_EQUAL(fake.counters.messages, 1);
+		client_close(&c);
+	}
+	fake.milter_has = false;
+	client_open(&c);
+	ask(&c, "DATA", TLS);
+	CU_ASSERT_EQUAL(*passed, 3);	/* nobody asked at RCPT */
+	client_close(&c);
+}
+
 /* A mapped address is the IPv4 address it stands for, and its network. */
 static void mapped_clients_are_ipv4(void)
 {
@@ -372,7 +402,7 @@ static void mapped_clients_are_ipv4(void)
 
 	load(PROMISE);
 	client_open(&c);
-	ask(&c, "END-OF-MESSAGE", "encryption_protocol=TLSv1.3\n"
+	ask(&c, "END-OF-MESSAGE", TLS
 	    "client_address=::ffff:192.0.2.77\n");
 	CU_ASSERT_STRING_EQUAL(fake.recorded_name,
 	    "client.example 192.0.2.0/24");
@@ -396,6 +426,7 @@ static const struct unit_test tests[] = {
 	{ "messages do not mix (PF-PD-10)", messages_do_not_mix },
 	{ "design 6.12: accepted mail is remembered",
 	    accepted_mail_is_remembered },
+	{ "design 8: each is counted once", each_is_counted_once },
 	{ "mapped clients are IPv4 (PF-MI-11)", mapped_clients_are_ipv4 },
 	{ "clean up", clean_up },
 };

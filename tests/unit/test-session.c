@@ -411,6 +411,7 @@ static void non_smtp_mail_passes(void)
 	session_header(mta.session, "X-TLS-Policy", "forged");
 	CU_ASSERT_EQUAL(eom(&mta), SESSION_CONTINUE);
 	CU_ASSERT_EQUAL(mta.edits.deletes_n, 0);
+	CU_ASSERT_EQUAL(fake.counters.by_tls[TLS_UNKNOWN], 1);
 	quit(&mta);
 }
 
