@@ -29,9 +29,11 @@ static bool is_about_requiretls(const struct rule *r)
 /* What becomes of a rule whose requirement cannot be checked. */
 static const char *then_what(const struct rule *r)
 {
-	return r->unknown == UNKNOWN_DEFER ?
-	    "mail is deferred then (unknown = defer)" :
-	    "the rule counts as met then (unknown = accept)";
+	if (r->unknown == UNKNOWN_ACCEPT)
+		return "the rule counts as met then (unknown = accept)";
+	return r->action == ACTION_OBSERVE ?
+	    "that is only logged then (action = observe)" :
+	    "mail is deferred then (unknown = defer)";
 }
 
 /* tlsmilter.conf(5) has the whole table, in "WHAT A MAIL SERVER TELLS". */

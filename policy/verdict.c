@@ -269,6 +269,13 @@ static enum rule_outcome unmet_outcome(const struct rule *rule,
 	    RULE_UNKNOWN_MET;
 }
 
+/* Waiting for what is not known costs mail a delay: a rule that observes
+ * touches no mail, whatever its `unknown` says. */
+static enum action rule_waits(const struct rule *rule)
+{
+	return rule->action == ACTION_OBSERVE ? ACTION_OBSERVE : ACTION_DEFER;
+}
+
 /* A list may only be trying a domain out: then the rule just observes. */
 static enum action tried_out(const struct listed *listed, enum action action)
 {
@@ -305,7 +312,7 @@ static void judge_rule(const struct rule *rule, const struct subject *j,
 		f->trace.unmet = judgement.unmet;
 		f->promise = matched_promise(rule, j);
 	} else if (f->trace.outcome == RULE_UNKNOWN_DEFER) {
-		f->trace.noted = tried_out(listed, ACTION_DEFER);
+		f->trace.noted = tried_out(listed, rule_waits(rule));
 	}
 }
 

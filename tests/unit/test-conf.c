@@ -345,8 +345,13 @@ static void unwise_settings_are_warned_of(void)
 		    "fingerprint; the rule counts as met then" },
 		{ "fingerprint, and no mercy", "rule \"x\" {\n"
 		    "cert_fingerprint = 00112233445566778899aabbccddeeff\n"
+		    "unknown = defer  action = tag }", F "1: rule \"x\": "
+		    "Postfix gives milters no fingerprint; mail is deferred "
+		    "then" },
+		{ "fingerprint, only observed", "rule \"x\" {\n"
+		    "cert_fingerprint = 00112233445566778899aabbccddeeff\n"
 		    "unknown = defer }", F "1: rule \"x\": Postfix gives "
-		    "milters no fingerprint; mail is deferred then" },
+		    "milters no fingerprint; that is only logged then" },
 		{ "verified", "rule \"x\" { require = verified }",
 		    F "1: rule \"x\": Postfix names a client certificate "
 		    "only if" },

@@ -183,7 +183,7 @@ static void every_rule_tried_is_traced(void)
 		    "e require=none; f require=tls",
 		    "tls=TLSv1.2", "a:met b:unmet[weak:tls1.3]=observe "
 		    "c:unknown-met[unknown:verified] "
-		    "d:unknown-defer[unknown:verified]=defer e:ends" },
+		    "d:unknown-defer[unknown:verified]=observe e:ends" },
 		{ "each requirement is named, and what follows",
 		    "a require=tls1.2 action=tag; b min_bits=128 "
 		    "action=quarantine; c deny=RC4 action=defer; "
@@ -203,7 +203,7 @@ static void every_rule_tried_is_traced(void)
 		    "c to_policy=none require=none",
 		    "to=b@b.example to_policy=unknown",
 		    "a:unknown-met(to_policy)[unknown:tls] "
-		    "b:unknown-defer(to_policy)[unknown:tls]=defer "
+		    "b:unknown-defer(to_policy)[unknown:tls]=observe "
 		    "c:met(to_policy)" },
 		{ "no failed condition outweighs an unknown one",
 		    "a to_policy=enforce from_policy=enforce",

@@ -553,6 +553,11 @@ static void order_of_rules(void)
 		    "x from_policy=none require=none unknown=defer; " BANK,
 		    "from=a@bank.example from_policy=unknown",
 		    "reject rule=bank plaintext:tls from=bank.example" },
+		{ "an observing rule defers nothing, known or not",
+		    "a to_policy=enforce require=tls unknown=defer; "
+		    "b require=verified unknown=defer",
+		    "to=b@b.example to_policy=unknown " TLS13,
+		    "observe rule=b unknown:verified" },
 		{ "a deferring unknown does not hide a reject",
 		    "a to_policy=enforce require=tls unknown=defer; " BANK,
 		    "from=a@bank.example to=b@b.example to_policy=unknown",
