@@ -282,8 +282,10 @@ static sfsistat on_eom(SMFICTX *ctx)
 	a = session_eom(link->session, MACROS(ctx), &reply, &edits);
 	if (a != SESSION_CONTINUE)
 		return answer(ctx, a, &reply);
-	if (edit(ctx, &edits))
+	if (edit(ctx, &edits)) {
+		session_accepted(link->session, &edits);
 		return SMFIS_CONTINUE;
+	}
 	log_err("milter", "the MTA refused a header change, deferring");
 	counter_add(&services_counters(door_services)->trouble, 1);
 	return SMFIS_TEMPFAIL;

@@ -452,16 +452,23 @@ enum session_answer session_eom(struct session *s,
 		edits_r->quarantine = buf_str(&msg->reason);
 	}
 	write_fields(s, v, edits_r);
-	if (!can_edit(s, edits_r))
-		return refuse_to_edit(s, reply_r);
+	return can_edit(s, edits_r) ? SESSION_CONTINUE :
+	    refuse_to_edit(s, reply_r);
+}
+
+void session_accepted(struct session *s, const struct session_edits *edits)
+{
+	struct message *msg = &s->msg;
+
+	if (!judge_is_open(&msg->judge))
+		return;
 	judge_accepted(&msg->judge, &(struct judge_end_of_message){
-		.forged = edits_r->deletes_n,
-		.tagged = edits_r->tag,
-		.held = edits_r->quarantine,
+		.forged = edits->deletes_n,
+		.tagged = edits->tag,
+		.held = edits->quarantine,
 		.tls_required = tls_required_of(msg),
 	});
 	judge_end(&msg->judge);
-	return SESSION_CONTINUE;
 }
 
 void session_abort(struct session *s)

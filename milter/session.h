@@ -84,11 +84,15 @@ struct session_edits {
 	const char *quarantine;		/* reason; NULL: do not hold */
 };
 
-/* End of message: writes the audit line. SESSION_DEFER means that the
- * message cannot be edited as it must be. */
+/* End of message: what is to be done to it. SESSION_DEFER means that it
+ * cannot be edited as it must be. */
 enum session_answer session_eom(struct session *s,
     const struct session_macros *m, struct reply *reply_r,
     struct session_edits *edits_r);
+
+/* The edits of session_eom() are made, and the message is the MTA's: count
+ * it, write its audit line, and learn from it. */
+void session_accepted(struct session *s, const struct session_edits *edits);
 
 /* The message, if there is one, is over. May be called at any time, twice,
  * or never. */

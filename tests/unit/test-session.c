@@ -246,10 +246,14 @@ static enum session_answer rcpt(struct mta *mta, const char *to)
 
 static enum session_answer eom(struct mta *mta)
 {
+	enum session_answer a;
+
 	mta_set(mta, "i", "4ABCDEF");
 	session_data(mta->session, &mta->macros);
-	return session_eom(mta->session, &mta->macros, &mta->reply,
-	    &mta->edits);
+	a = session_eom(mta->session, &mta->macros, &mta->reply, &mta->edits);
+	if (a == SESSION_CONTINUE)
+		session_accepted(mta->session, &mta->edits);
+	return a;
 }
 
 static void use_tls(struct mta *mta)
