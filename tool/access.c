@@ -24,9 +24,14 @@ static void access_init(struct access *a)
 	buf_init(&a->why, 1000);
 }
 
-/* Give up root for good. */
+/* Give up root for good. A user of the system keeps the group it has there,
+ * which may use the control socket. */
 static bool become(uid_t uid, gid_t gid)
 {
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw)
+		gid = pw->pw_gid;
 	if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
 	    setresuid(uid, uid, uid) == 0)
 		return true;
