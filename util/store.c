@@ -179,8 +179,10 @@ struct store *store_open(const char *path, const struct store_options *o,
 	size_t before = err->len;
 	int saved = ENOMEM;
 
-	if (s) {
+	if (s)
 		memset(s, 0, sizeof(*s));
+	/* A caller without memory for the path has an empty one. */
+	if (s && *path) {
 		for (size_t i = 0; i < POOL; i++)
 			s->pool[i].store = s;
 		e = open_steps(s, path, o, err);

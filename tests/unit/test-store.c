@@ -425,6 +425,22 @@ static void a_missing_file_is_not_made_for_reading(void)
 	end();
 }
 
+/* What a caller gets from a buffer that found no memory for the path. */
+static void without_a_path_nothing_is_made(void)
+{
+	struct store_options o = { .size = MIB };
+	enum store_error e = STORE_OK;
+	struct buf why;
+
+	buf_init(&why, 1000);
+	unlink("-lock");
+	CU_ASSERT_PTR_NULL(store_open("", &o, &why, &e));
+	CU_ASSERT_EQUAL(e, STORE_IO);
+	CU_ASSERT(why.len > 0);
+	CU_ASSERT(access("-lock", F_OK) < 0);
+	buf_clear(&why);
+}
+
 static void empty_discards_even_a_damaged_file(void)
 {
 	struct store *s;
@@ -738,6 +754,7 @@ static const struct unit_test tests[] = {
 	    links_and_directories_are_refused },
 	{ "a missing file is not made for reading",
 	    a_missing_file_is_not_made_for_reading },
+	{ "without a path nothing is made", without_a_path_nothing_is_made },
 	{ "empty discards even a damaged file",
 	    empty_discards_even_a_damaged_file },
 	{ "damage is found and survived", damage_is_found_and_survived },
