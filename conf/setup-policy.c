@@ -216,6 +216,40 @@ static void add_contexts(const struct conf *c, struct buf *out)
 	strv_clear(&names);
 }
 
+static size_t hex_digits(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += *s != ':';
+	return n;
+}
+
+/* Postfix makes one kind of fingerprint; the first in the rules tells which
+ * by its length. */
+static void add_fingerprint_digest(const struct conf *c, struct buf *out)
+{
+	static const struct {
+		size_t digits;
+		const char *name;
+	} digests[] = {
+		{ 32, "md5" }, { 40, "sha1" }, { 64, "sha256" },
+		{ 96, "sha384" }, { 128, "sha512" },
+	};
+	const struct strv *first = NULL;
+
+	for (size_t i = 0; i < c->rules.n && !first; i++)
+		if (c->rules.rules[i]->cert_fingerprint.n)
+			first = &c->rules.rules[i]->cert_fingerprint;
+	for (size_t i = 0; first && i < sizeof(digests) / sizeof(digests[0]);
+	    i++)
+		if (hex_digits(first->v[0]) == digests[i].digits)
+			buf_addf(out, "# The fingerprints in the rules are of "
+			    "this kind.\n"
+			    "smtpd_tls_fingerprint_digest = %s\n",
+			    digests[i].name);
+}
+
 bool setup_postfix_policy(const struct conf *c, struct buf *out)
 {
 	buf_addf(out, "# Postfix main.cf for tlsmilter's policy service, made "
@@ -232,6 +266,7 @@ bool setup_postfix_policy(const struct conf *c, struct buf *out)
 	}
 	add_service(c, out);
 	setup_add_tls(c, out);
+	add_fingerprint_digest(c, out);
 	add_end(c, out);
 	add_contexts(c, out);
 	buf_adds(out, "\n# What the policy service cannot do, as opposed to "

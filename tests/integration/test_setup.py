@@ -88,7 +88,9 @@ def test_postfix_with_these_settings_asks_the_policy_service(
     main = settings(printed.out)
     assert set(main) == {
         "smtpd_recipient_restrictions", "smtpd_tls_security_level",
-        "smtpd_tls_ask_ccert", "smtpd_tls_CApath"}
+        "smtpd_tls_ask_ccert", "smtpd_tls_CApath",
+        "smtpd_tls_fingerprint_digest"}
+    assert main["smtpd_tls_fingerprint_digest"] == "sha256"
     server = postfix(main=main)
     _, (rcpt,), _ = send("a@x.example", "b@y.example")
     assert (rcpt.code, rcpt.text.split()[0]) == (550, "5.7.10")
