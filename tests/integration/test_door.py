@@ -487,6 +487,7 @@ rule "from bank" { from = "bank.example"  require = tls  action = tag }
             ours["decided"]["reject"]) == (2, 2, 0)
     assert (bank["matched"], bank["unmet"], bank["would"]["tag"]) == (1, 1, 0)
     daemon.reload(config.replace("mode = observe", "mode = enforce"))
+    daemon.wait_log("configuration reloaded")
     assert code(send("a@client.example", "b@" + OURS)[1][0]) == REFUSED
     ours = rules()[0]
     assert (ours["would"]["reject"], ours["decided"]["reject"]) == (3, 1)
