@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "policy/socketmap.h"
+
+#include "util/buf.h"
+
+#define OK_SIZE (sizeof("OK ") - 1)
+
+/* "NOTFOUND " with its space is the documented form (PF-SM-02). */
+static const char *const words[] = {
+	[SOCKETMAP_OK] = "OK ",
+	[SOCKETMAP_NOTFOUND] = "NOTFOUND ",
+	[SOCKETMAP_TEMP] = "TEMP ",
+};
+
+bool socketmap_request_read(const char *payload, size_t len,
+    struct socketmap_request *request_r)
+{
+	const char *space = memchr(payload, ' ', len);
+
+	if (!space || space == payload)
+		return false;
+	request_r->map = payload;
+	request_r->map_len = (size_t)(space - payload);
+	request_r->key = space + 1;
+	request_r->key_len = len - request_r->map_len - 1;
+	return true;
+}
+
+static bool is_printable(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
+/* Why a value of len bytes cannot be sent; NULL if it can. */
+static const char *value_trouble(const char *text, size_t len)
+{
+	if (len == 0)
+		return "the answer is empty";
+	if (len > SOCKETMAP_REPLY_MAX - OK_SIZE)
+		return "the answer is too long for a reply";
+	for (size_t i = 0; i < len; i++)
+		if (!is_printable(text[i]))
+			return "the answer is not printable";
+	return NULL;
+}
+
+static void add_reason(struct buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		buf_addc(out, is_printable(text[i]) ? text[i] : '?');
+}
+
+enum socketmap_status socketmap_reply(struct buf *out,
+    enum socketmap_status status, const char *text)
+{
+	const char *trouble = NULL;
+	size_t len;
+
+	if (!text || status == SOCKETMAP_NOTFOUND)
+		text = "";
+	len = strlen(text);
+	if (status == SOCKETMAP_OK)
+		trouble = value_trouble(text, len);
+	if (trouble) {
+		status = SOCKETMAP_TEMP;
+		text = trouble;
+		len = strlen(text);
+	}
+	if (status == SOCKETMAP_TEMP && len > SOCKETMAP_REASON_MAX)
+		len = SOCKETMAP_REASON_MAX;
+	buf_addf(out, "%zu:%s", strlen(words[status]) + len, words[status]);
+	if (status == SOCKETMAP_OK)
+		buf_add(out, text, len);
+	else
+		add_reason(out, text, len);
+	buf_addc(out, ',');
+	return status;
+}
