@@ -10,7 +10,6 @@
 
 #define NAME_SIZE 255		/* RFC 1035 §3.1, in wire form */
 #define CLASS_IN 1
-#define TYPE_CNAME 5
 #define RCODE_NXDOMAIN 3
 
 /* A name in wire form, lower case. */
@@ -192,6 +191,30 @@ static bool rdata_mx(struct reader *r, struct dns_record *rec,
 	return !r->failed && name_to_text(&name, text);
 }
 
+static bool rdata_cname(struct reader *r, struct dns_record *rec,
+    struct buf *text)
+{
+	struct name name;
+
+	(void)rec;
+	take_name(r, &name);
+	return !r->failed && name_to_text(&name, text);
+}
+
+/* Whether it makes sense is for others to say: a malformed TLSA record
+ * does not spoil the good ones beside it (DANE-U-01). */
+static bool rdata_raw(struct reader *r, struct dns_record *rec,
+    struct buf *text)
+{
+	size_t n = r->len - r->at;
+	const uint8_t *p = take(r, n);
+
+	(void)rec;
+	if (p)
+		buf_add(text, p, n);
+	return p != NULL;
+}
+
 /* Several character-strings are one text, nothing between (STS-T-03). */
 static bool rdata_txt(struct reader *r, struct dns_record *rec,
     struct buf *text)
@@ -213,9 +236,11 @@ static const struct {
 	bool has_text;
 } rdata_types[] = {
 	{ DNS_A, rdata_a, false },
+	{ DNS_CNAME, rdata_cname, true },
 	{ DNS_MX, rdata_mx, true },
 	{ DNS_TXT, rdata_txt, true },
 	{ DNS_AAAA, rdata_aaaa, false },
+	{ DNS_TLSA, rdata_raw, true },
 };
 
 /* ---- the packet -------------------------------------------------------- */
@@ -318,7 +343,7 @@ static bool read_answer_rr(struct parse *p)
 		return true;
 	if (rr.type == p->type)
 		return add_record(p, &rr);
-	if (rr.type != TYPE_CNAME || p->seen)
+	if (rr.type != DNS_CNAME || p->seen)
 		return true;
 	if (++p->chain > DNS_CHAIN_MAX)
 		return false;
@@ -380,6 +405,23 @@ static bool read_packet(struct parse *p)
 	return read_negative_ttl(p, authorities);
 }
 
+/* Say where the chain ended; false when out of memory. */
+static bool note_alias(struct parse *p)
+{
+	struct buf text;
+	bool good;
+
+	if (p->chain == 0)
+		return true;
+	p->answer.alias = true;
+	buf_init(&text, sizeof(p->answer.canonical) - 1);
+	if (name_to_text(&p->target, &text) && !text.failed)
+		memcpy(p->answer.canonical, buf_str(&text), text.len + 1);
+	good = !text.failed;
+	buf_clear(&text);
+	return good;
+}
+
 bool dns_answer_parse(const void *packet, size_t len, unsigned type,
     struct dns_answer *answer_r)
 {
@@ -398,6 +440,9 @@ bool dns_answer_parse(const void *packet, size_t len, unsigned type,
 		if (p.out_of_memory)
 			return false;
 		p.answer.status = DNS_SERVFAIL;
+	} else if (!note_alias(&p)) {
+		dns_answer_clear(&p.answer);
+		return false;
 	}
 	*answer_r = p.answer;
 	return true;

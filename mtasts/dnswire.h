@@ -18,10 +18,12 @@
 
 enum dns_type {
 	DNS_A = 1,
+	DNS_CNAME = 5,
 	DNS_SOA = 6,
 	DNS_MX = 15,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
+	DNS_TLSA = 52,
 };
 
 enum dns_status {
@@ -37,12 +39,15 @@ enum dns_status {
 #define DNS_RECORDS_MAX 256
 /* The longest CNAME chain that is followed. */
 #define DNS_CHAIN_MAX 16
+/* Room for a name as text, with its NUL. */
+#define DNS_NAME_SIZE 256
 
 /*
  * TXT: the character-strings joined, in data (any bytes, and a NUL that
- * len does not count). MX: priority, and the host name in data, lower
- * case, without a trailing dot, "" for the root; names with bytes no host
- * name has are left out. A, AAAA: addr.
+ * len does not count). TLSA: the record data as it came, in data. MX:
+ * priority, and the host name in data, lower case, without a trailing dot,
+ * "" for the root; names with bytes no host name has are left out. CNAME:
+ * the name in data, as for MX. A, AAAA: addr.
  */
 struct dns_record {
 	unsigned priority;
@@ -56,6 +61,10 @@ struct dns_answer {
 	bool secure;		/* validated; also for "no such …" */
 	bool truncated;		/* there were more than DNS_RECORDS_MAX */
 	uint32_t ttl;		/* seconds; 0 unless status is known */
+	/* A CNAME led elsewhere, from which the answer is, also a "no such
+	 * …"; canonical is that name, "" if no host has such a name. */
+	bool alias;
+	char canonical[DNS_NAME_SIZE];
 	struct dns_record *records;
 	size_t n;
 	char why[160];		/* SERVFAIL, BOGUS: clean text, may be "" */

@@ -11,8 +11,6 @@ struct packet {
 	size_t n;
 };
 
-enum { CNAME = 5 };
-
 static void put8(struct packet *p, unsigned v)
 {
 	p->b[p->n++] = (uint8_t)v;
@@ -96,7 +94,7 @@ static void put_name_rr(struct packet *p, const char *owner, unsigned type,
 static void put_cname(struct packet *p, const char *owner, uint32_t ttl,
     const char *target)
 {
-	put_name_rr(p, owner, CNAME, ttl, "", 0, target);
+	put_name_rr(p, owner, DNS_CNAME, ttl, "", 0, target);
 }
 
 static void put_soa(struct packet *p, uint32_t ttl, uint32_t minimum)
@@ -201,9 +199,78 @@ static void cname_chains_are_followed(void)
 			CHECK_CASE(cases[i].label, a.n == 1);
 			CHECK_CASE(cases[i].label, a.ttl == (cases[i].hops ?
 			    101 - (uint32_t)cases[i].hops : 200));
+			CHECK_CASE(cases[i].label, a.alias ==
+			    (cases[i].hops > 0));
+			CHECK_CASE_STR(cases[i].label, a.canonical,
+			    cases[i].hops ? owner : "");
 		}
 		dns_answer_clear(&a);
 	}
+}
+
+static void aliases_are_told(void)
+{
+	static const struct {
+		const char *label, *target;
+		bool found;
+		const char *canonical;
+	} cases[] = {
+		{ "DANE-L-04: data behind an alias", "T.Example", true,
+		    "t.example" },
+		{ "DANE-L-04: no data behind an alias", "t.example", false,
+		    "t.example" },
+		{ "a name no host has", "t x.example", true, "" },
+		{ "the root", "", false, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dns_answer a;
+
+		begin(&packet, 0, "x.example", DNS_A);
+		put_cname(&packet, "x.example", 60, cases[i].target);
+		if (cases[i].found)
+			put_rr(&packet, ANSWER, cases[i].target, DNS_A, 60,
+			    "\xc0\0\2\1", 4);
+		a = parse(DNS_A);
+		CHECK_CASE(cases[i].label, a.status ==
+		    (cases[i].found ? DNS_FOUND : DNS_NODATA));
+		CHECK_CASE(cases[i].label, a.alias);
+		CHECK_CASE_STR(cases[i].label, a.canonical,
+		    cases[i].canonical);
+		dns_answer_clear(&a);
+	}
+}
+
+/* DANE-R-10: who asks for the alias itself is not led on. */
+static void an_alias_can_be_asked_for(void)
+{
+	struct dns_answer a;
+
+	begin(&packet, 0, "x.example", DNS_CNAME);
+	put_cname(&packet, "x.example", 60, "Y.Example");
+	put_cname(&packet, "y.example", 60, "z.example");
+	a = parse(DNS_CNAME);
+	CU_ASSERT(a.status == DNS_FOUND && a.n == 1 && !a.alias);
+	CU_ASSERT_STRING_EQUAL(a.records[0].data, "y.example");
+	dns_answer_clear(&a);
+}
+
+/* DANE-U-01: also what is too short to be one. */
+static void tlsa_records_come_raw(void)
+{
+	struct dns_answer a;
+
+	begin(&packet, 0, "_25._tcp.x.example", DNS_TLSA);
+	put_rr(&packet, ANSWER, "_25._tcp.x.example", DNS_TLSA, 60,
+	    "\3\1\1\0\377", 5);
+	put_rr(&packet, ANSWER, "_25._tcp.x.example", DNS_TLSA, 60, "\3", 1);
+	put_rr(&packet, ANSWER, "_25._tcp.x.example", DNS_TLSA, 60, "", 0);
+	a = parse(DNS_TLSA);
+	CU_ASSERT(a.status == DNS_FOUND && a.n == 3);
+	CU_ASSERT(a.records[0].len == 5 &&
+	    memcmp(a.records[0].data, "\3\1\1\0\377", 6) == 0);
+	CU_ASSERT(a.records[1].len == 1 && a.records[2].len == 0);
+	dns_answer_clear(&a);
 }
 
 static void a_cname_loop_has_no_data(void)
@@ -431,6 +498,9 @@ static const struct unit_test tests[] = {
 	{ "strings are joined", strings_are_joined },
 	{ "text may hold any byte", text_may_hold_any_byte },
 	{ "CNAME chains are followed", cname_chains_are_followed },
+	{ "aliases are told", aliases_are_told },
+	{ "an alias can be asked for", an_alias_can_be_asked_for },
+	{ "TLSA records come raw", tlsa_records_come_raw },
 	{ "a CNAME loop has no data", a_cname_loop_has_no_data },
 	{ "no is told apart and has a TTL", no_is_told_apart_and_has_a_ttl },
 	{ "MX hosts are read", mx_hosts_are_read },

@@ -50,16 +50,20 @@ static unsigned walk(operation *run)
 
 static bool parse_answer(void)
 {
-	/* Two TXT records "a" and "b" at the root. */
+	/* The root is an alias of "x", which has the TXT records "a" and
+	 * "b". */
 	static const char packet[] =
-	    "\0\1\201\200\0\1\0\2\0\0\0\0" "\0\0\20\0\1"
-	    "\0\0\20\0\1\0\0\0\74\0\2\1a" "\0\0\20\0\1\0\0\0\74\0\2\1b";
+	    "\0\1\201\200\0\1\0\3\0\0\0\0" "\0\0\20\0\1"
+	    "\0\0\5\0\1\0\0\0\74\0\3\1x\0"
+	    "\1x\0\0\20\0\1\0\0\0\74\0\2\1a"
+	    "\1x\0\0\20\0\1\0\0\0\74\0\2\1b";
 	struct dns_answer a;
 	bool good;
 
 	if (!dns_answer_parse(packet, sizeof(packet) - 1, DNS_TXT, &a))
 		return false;
-	good = a.status == DNS_FOUND && a.n == 2;
+	good = a.status == DNS_FOUND && a.n == 2 &&
+	    strcmp(a.canonical, "x") == 0;
 	dns_answer_clear(&a);
 	return good;
 }
