@@ -8,7 +8,10 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "mtasts/ctx.h"
+#include "mtasts/dane.h"
 #include "mtasts/dnswire.h"
+#include "mtasts/evloop.h"
 #include "mtasts/mtasts.h"
 #include "tests/unit/failmalloc.h"
 #include "tests/unit/unit.h"
@@ -166,6 +169,41 @@ static bool look_up_validated(void)
 	return look_up_with(MTASTS_DNSSEC_VALIDATE);
 }
 
+struct dane_outcome_seen {
+	unsigned calls;
+	bool with_machine;
+};
+
+static void on_dane(void *arg, const struct danestate *s)
+{
+	struct dane_outcome_seen *seen = arg;
+
+	seen->calls++;
+	seen->with_machine = s != NULL;
+}
+
+/* One lookup to its end, which is that nothing can be validated; another
+ * given up. True when both went that way. */
+static bool look_up_dane(void)
+{
+	struct mtasts_ctx *ctx = open_ctx(MTASTS_DNSSEC_VALIDATE);
+	struct dane_next_hop hop = { "a.example", true, 25, 60000 };
+	struct dane_outcome_seen seen = { 0, true };
+	struct dane_lookup *first, *second;
+
+	if (!ctx)
+		return false;
+	first = dane_lookup_start(ctx->loop, ctx->dns, &hop, on_dane, &seen);
+	second = dane_lookup_start(ctx->loop, ctx->dns, &hop, on_dane, &seen);
+	CU_ASSERT_EQUAL(seen.calls, 0);
+	dane_lookup_cancel(second);
+	while (first && seen.calls == 0)
+		evloop_wait(ctx->loop, -1);
+	CU_ASSERT_EQUAL(seen.calls, first != NULL);
+	mtasts_ctx_free(ctx);
+	return first && second && !seen.with_machine;
+}
+
 static void answers(void)
 {
 	CU_ASSERT(walk(parse_answer) > 2);
@@ -186,11 +224,17 @@ static void validated_lookups(void)
 	CU_ASSERT(walk(look_up_validated) > 10);
 }
 
+static void dane_lookups(void)
+{
+	CU_ASSERT(walk(look_up_dane) > 10);
+}
+
 static const struct unit_test tests[] = {
 	{ "answers", answers },
 	{ "messages", messages },
 	{ "lookups", lookups },
 	{ "validated lookups", validated_lookups },
+	{ "DANE lookups", dane_lookups },
 };
 
 UNIT_MAIN("net-memory", tests)
