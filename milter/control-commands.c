@@ -144,7 +144,7 @@ static void run_show(struct conn *conn, json_t *request)
 }
 
 /* The store thread has done what was asked about one domain. */
-static void done_simple(struct conn *conn, const char *domain, bool ok,
+void conn_done_text(struct conn *conn, const char *domain, bool ok,
     const char *text)
 {
 	(void)domain;
@@ -202,7 +202,7 @@ static void run_purge(struct conn *conn, json_t *request)
 	char domain[MTASTS_DOMAIN_SIZE];
 
 	if (take_domain(conn, json_object_get(request, "domain"), domain))
-		ask_one(conn, request, LEARNER_PURGE, domain, done_simple);
+		ask_one(conn, request, LEARNER_PURGE, domain, conn_done_text);
 }
 
 /* ---- many domains ------------------------------------------------------ */

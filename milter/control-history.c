@@ -144,18 +144,6 @@ void control_history_list(struct conn *conn, json_t *request)
 
 /* ---- purge ------------------------------------------------------------- */
 
-static void done_purge(struct conn *conn, const char *domain, bool ok,
-    const char *text)
-{
-	(void)domain;
-	conn_end_job(conn);
-	if (ok)
-		conn_answer(conn, json_pack("{s:b, s:o}", "ok", 1, "text",
-		    control_string(text)));
-	else
-		conn_refuse(conn, text);
-}
-
 void control_history_purge(struct conn *conn, json_t *request)
 {
 	bool all = json_is_true(json_object_get(request, "all"));
@@ -167,7 +155,7 @@ void control_history_purge(struct conn *conn, json_t *request)
 		conn_refuse(conn, "name the domain to forget, or all");
 		return;
 	}
-	conn_begin_job(conn, request)->done = done_purge;
+	conn_begin_job(conn, request)->done = conn_done_text;
 	if (conn_forget(conn, wish.domain, wish.network))
 		return;
 	conn_end_job(conn);

@@ -62,6 +62,10 @@ bool conn_has_room(const struct conn *conn);
 bool conn_ask(struct conn *conn, enum learner_op op, const char *domain,
     const void *data, size_t len);
 bool conn_reload(struct conn *conn);
+
+/* A job_done_fn for one question whose text is all there is to say. */
+void conn_done_text(struct conn *conn, const char *domain, bool ok,
+    const char *text);
 /* The same of the historian: domain NULL is everything, network NULL all of
  * a domain's. */
 bool conn_forget(struct conn *conn, const char *domain, const char *network);

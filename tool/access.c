@@ -128,6 +128,27 @@ bool access_open_daemon(struct tool *t, struct access *a_r)
 	return true;
 }
 
+static enum status needed(const struct access *a, bool configured)
+{
+	if (!configured)
+		return STATUS_CONFIG;
+	if (a->kind != ACCESS_NONE)
+		return STATUS_GOOD;
+	complain("%s", buf_str(&a->why));
+	return STATUS_UNKNOWN;
+}
+
+enum status access_need(struct tool *t, enum access_mode mode,
+    struct access *a_r)
+{
+	return needed(a_r, access_open(t, mode, a_r));
+}
+
+enum status access_need_daemon(struct tool *t, struct access *a_r)
+{
+	return needed(a_r, access_open_daemon(t, a_r));
+}
+
 void access_close(struct access *a)
 {
 	control_close(a->client);
@@ -195,4 +216,21 @@ json_t *access_call(struct access *a, const char *command, const char *key,
 	if (!access_send(a, command, key, value))
 		return NULL;
 	return access_receive(a, timeout_ms);
+}
+
+bool access_each_item(struct access *a, access_item_fn *fn, void *arg)
+{
+	bool ok = true, last = false;
+
+	while (ok && !last) {
+		json_t *line = access_receive(a, ACCESS_TIMEOUT_MS);
+		json_t *item = json_object_get(line, "item");
+
+		last = json_object_get(line, "ok") != NULL;
+		ok = line && !json_is_false(json_object_get(line, "ok"));
+		if (ok && json_is_object(item))
+			ok = fn(arg, item);
+		json_decref(line);
+	}
+	return ok;
 }

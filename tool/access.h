@@ -55,6 +55,12 @@ void access_close(struct access *a);
 /* Connect to the daemon only, for commands that are about it. */
 bool access_open_daemon(struct tool *t, struct access *a_r);
 
+/* The same for commands that cannot do without: anything but STATUS_GOOD
+ * after a complaint. */
+enum status access_need(struct tool *t, enum access_mode mode,
+    struct access *a_r);
+enum status access_need_daemon(struct tool *t, struct access *a_r);
+
 /* As root, become the owner of state_dir or else the daemon's user, before
  * anything a stranger sent is read. False after a complaint. */
 bool access_drop_root(struct tool *t);
@@ -66,6 +72,11 @@ bool access_send_request(struct access *a, json_t *request);
  * reference of value. False after a complaint. */
 bool access_send(struct access *a, const char *command, const char *key,
     json_t *value);
+
+/* Call fn with each {"item": …} of an answer, until its last line or until
+ * fn returns false. False then, and after a complaint. */
+typedef bool access_item_fn(void *arg, const json_t *item);
+bool access_each_item(struct access *a, access_item_fn *fn, void *arg);
 
 /*
  * The next line of the answer; NULL after a complaint. An answer with ok

@@ -186,7 +186,7 @@ static enum status run_refresh(struct tool *t, const void *values, int n,
 		strv_clear(&r.domains);
 		return STATUS_USAGE;
 	}
-	r.status = cache_open_access(t, ACCESS_WRITE, &r.access);
+	r.status = access_need(t, ACCESS_WRITE, &r.access);
 	if (r.status == STATUS_GOOD && o->all &&
 	    !records_walk(&r.access, false, collect_domain, &r.domains))
 		r.status = STATUS_UNKNOWN;
@@ -293,7 +293,7 @@ static enum status run_purge(struct tool *t, const void *values, int n,
 
 	(void)values;
 	if (cache_domains(n, operands, &domains)) {
-		status = cache_open_access(t, ACCESS_WRITE, &a);
+		status = access_need(t, ACCESS_WRITE, &a);
 		if (a.kind == ACCESS_FILES) {
 			log_open("tlsmilter", t->conf->syslog_facility);
 			log_set_sink(log_sink_syslog, NULL);

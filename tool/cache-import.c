@@ -240,7 +240,7 @@ static void report(const struct tool *t, const struct import *im)
 static enum status import_records(struct tool *t, struct import *im)
 {
 	struct access a;
-	enum status status = cache_open_access(t, ACCESS_WRITE, &a);
+	enum status status = access_need(t, ACCESS_WRITE, &a);
 	bool ok = false;
 
 	if (status == STATUS_GOOD) {

@@ -11,18 +11,6 @@
 #include "tool/access.h"
 #include "tool/out.h"
 #include "tool/records.h"
-#include "util/clock.h"
-
-enum status cache_open_access(struct tool *t, enum access_mode mode,
-    struct access *a)
-{
-	if (!access_open(t, mode, a))
-		return STATUS_CONFIG;
-	if (a->kind != ACCESS_NONE)
-		return STATUS_GOOD;
-	complain("%s", buf_str(&a->why));
-	return STATUS_UNKNOWN;
-}
 
 bool cache_domains(int n, char **operands, struct strv *domains)
 {
@@ -47,17 +35,6 @@ struct document {
 	bool policies_only;
 };
 
-static void document_begin(void)
-{
-	struct buf now;
-
-	buf_init(&now, 40);
-	clock_add_time(&now, clock_wall());
-	out_line("{\"schema\":\"%s\",\"exported\":\"%s\",\"domains\":[",
-	    CACHEJSON_SCHEMA, buf_str(&now));
-	buf_clear(&now);
-}
-
 static bool document_record(void *arg, const json_t *record)
 {
 	struct document *d = arg;
@@ -69,22 +46,15 @@ static bool document_record(void *arg, const json_t *record)
 	return out_json_part(record);
 }
 
-static void document_end(const struct document *d)
-{
-	if (d->n)
-		out_line("%s", "");
-	out_line("]}");
-}
-
 static bool print_document(struct access *a, bool with_text,
     bool policies_only)
 {
 	struct document d = { .policies_only = policies_only };
 
-	document_begin();
+	out_document_begin(CACHEJSON_SCHEMA, "domains");
 	if (!records_walk(a, with_text, document_record, &d))
 		return false;
-	document_end(&d);
+	out_document_end(d.n);
 	return true;
 }
 
@@ -114,7 +84,7 @@ static enum status run_list(struct tool *t, const void *values, int n,
     char **operands)
 {
 	struct access a;
-	enum status status = cache_open_access(t, ACCESS_READ, &a);
+	enum status status = access_need(t, ACCESS_READ, &a);
 	bool ok = true;
 
 	(void)values;
@@ -177,7 +147,7 @@ static enum status show_domains(struct tool *t, struct access *a,
 	enum status status = STATUS_GOOD;
 
 	if (t->json)
-		document_begin();
+		out_document_begin(CACHEJSON_SCHEMA, "domains");
 	for (size_t i = 0; i < domains->n; i++) {
 		json_t *record = NULL;
 		enum records_result r = records_get(a, domains->v[i],
@@ -195,7 +165,7 @@ static enum status show_domains(struct tool *t, struct access *a,
 		json_decref(record);
 	}
 	if (t->json)
-		document_end(&d);
+		out_document_end(d.n);
 	return status;
 }
 
@@ -208,7 +178,7 @@ static enum status run_show(struct tool *t, const void *values, int n,
 
 	(void)values;
 	if (cache_domains(n, operands, &domains)) {
-		status = cache_open_access(t, ACCESS_READ, &a);
+		status = access_need(t, ACCESS_READ, &a);
 		if (status == STATUS_GOOD)
 			status = show_domains(t, &a, &domains);
 		access_close(&a);
@@ -230,7 +200,7 @@ static enum status run_export(struct tool *t, const void *values, int n,
 	if (n > 0 && strcmp(operands[0], "-") != 0 &&
 	    !out_to_file(operands[0]))
 		return STATUS_FAILED;
-	status = cache_open_access(t, ACCESS_READ, &a);
+	status = access_need(t, ACCESS_READ, &a);
 	if (status == STATUS_GOOD && !print_document(&a, true, true))
 		status = STATUS_FAILED;
 	access_close(&a);

@@ -13,11 +13,6 @@ extern const struct command command_cache_import;
 extern const struct command command_cache_purge;
 extern const struct command command_cache_refresh;
 
-/* Get at the cache; anything but STATUS_GOOD after a complaint. The access
- * is to be closed in any case. */
-enum status cache_open_access(struct tool *t, enum access_mode mode,
-    struct access *a);
-
 /* Normalise the domains of the command line into domains, which the caller
  * clears; false after a complaint. */
 bool cache_domains(int n, char **operands, struct strv *domains);

@@ -11,18 +11,14 @@
 #include "tool/out.h"
 #include "tool/pairs.h"
 #include "tool/records.h"
-#include "util/buf.h"
-#include "util/clock.h"
 
 enum status history_open_access(struct tool *t, bool write,
     struct access *a)
 {
-	if (!access_open(t, ACCESS_HISTORY, a))
-		return STATUS_CONFIG;
-	if (a->kind == ACCESS_NONE) {
-		complain("%s", buf_str(&a->why));
-		return STATUS_UNKNOWN;
-	}
+	enum status status = access_need(t, ACCESS_HISTORY, a);
+
+	if (status != STATUS_GOOD)
+		return status;
 	return pairs_open(t, a, write) ? STATUS_GOOD : STATUS_UNKNOWN;
 }
 
@@ -38,17 +34,6 @@ static long long number(const json_t *pair, const char *member)
 
 /* ---- documents --------------------------------------------------------- */
 
-static void document_begin(void)
-{
-	struct buf now;
-
-	buf_init(&now, 40);
-	clock_add_time(&now, clock_wall());
-	out_line("{\"schema\":\"%s\",\"exported\":\"%s\",\"entries\":[",
-	    PAIRJSON_SCHEMA, buf_str(&now));
-	buf_clear(&now);
-}
-
 /* A pair a line, as it comes: a million of them need no memory. */
 static bool document_pair(void *arg, const json_t *pair)
 {
@@ -62,12 +47,10 @@ static bool document_pair(void *arg, const json_t *pair)
 static bool print_document(struct tool *t, struct access *a,
     const struct pairs_wish *wish, size_t *n)
 {
-	document_begin();
+	out_document_begin(PAIRJSON_SCHEMA, "entries");
 	if (!pairs_walk(t, a, wish, document_pair, n))
 		return false;
-	if (*n)
-		out_line("%s", "");
-	out_line("]}");
+	out_document_end(*n);
 	return true;
 }
 

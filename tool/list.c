@@ -11,17 +11,6 @@
 #include "tool/out.h"
 #include "tool/records.h"
 
-/* Connect to the daemon; anything but STATUS_GOOD after a complaint. */
-static enum status open_daemon(struct tool *t, struct access *a)
-{
-	if (!access_open_daemon(t, a))
-		return STATUS_CONFIG;
-	if (a->kind == ACCESS_DAEMON)
-		return STATUS_GOOD;
-	complain("%s", buf_str(&a->why));
-	return STATUS_UNKNOWN;
-}
-
 /* ---- status ------------------------------------------------------------ */
 
 static void show_member(const json_t *list, const char *member,
@@ -88,7 +77,7 @@ static enum status run_status(struct tool *t, const void *values, int n,
 {
 	json_t *answer = NULL;
 	struct access a;
-	enum status status = open_daemon(t, &a);
+	enum status status = access_need_daemon(t, &a);
 
 	(void)values;
 	(void)n;
@@ -160,7 +149,7 @@ static enum status run_refresh(struct tool *t, const void *values, int n,
 {
 	json_t *names = NULL;
 	struct access a;
-	enum status status = open_daemon(t, &a);
+	enum status status = access_need_daemon(t, &a);
 
 	(void)values;
 	if (n > 0)

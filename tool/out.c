@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/str.h"
 
 #define OUT_LINE_MAX (256 * 1024)
@@ -201,6 +202,24 @@ void out_progress_end(void)
 		return;
 	fputs("\r\033[K", stderr);
 	out.progress_shown = false;
+}
+
+void out_document_begin(const char *schema, const char *members)
+{
+	struct buf now;
+
+	buf_init(&now, 40);
+	clock_add_time(&now, clock_wall());
+	out_line("{\"schema\":\"%s\",\"exported\":\"%s\",\"%s\":[",
+	    schema, buf_str(&now), members);
+	buf_clear(&now);
+}
+
+void out_document_end(size_t n)
+{
+	if (n)
+		out_line("%s", "");
+	out_line("]}");
 }
 
 /* Cut what the file held behind the new content. One that nothing was

@@ -40,6 +40,11 @@ bool out_json(json_t *object);
 /* The same without a newline and without taking the reference. */
 bool out_json_part(const json_t *object);
 
+/* Around a list that is printed as one document, a member a line, as it
+ * comes: it needs no memory. n is how many members there were. */
+void out_document_begin(const char *schema, const char *members);
+void out_document_end(size_t n);
+
 /* A line on standard error, behind "tlsmilter: ". */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

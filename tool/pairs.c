@@ -115,21 +115,8 @@ static json_t *request_of(const struct pairs_wish *wish)
 
 static bool walk_daemon(struct access *a, struct walk *w)
 {
-	bool ok = access_send_request(a, request_of(w->wish));
-
-	while (ok) {
-		json_t *line = access_receive(a, ACCESS_TIMEOUT_MS);
-		json_t *item = json_object_get(line, "item");
-		bool last = json_object_get(line, "ok") != NULL;
-
-		ok = line && !json_is_false(json_object_get(line, "ok"));
-		if (ok && json_is_object(item))
-			ok = w->fn(w->arg, item);
-		json_decref(line);
-		if (last)
-			break;
-	}
-	return ok;
+	return access_send_request(a, request_of(w->wish)) &&
+	    access_each_item(a, w->fn, w->arg);
 }
 
 bool pairs_walk(struct tool *t, struct access *a,

@@ -93,22 +93,8 @@ static bool walk_files(struct access *a, struct walk *w)
 
 static bool walk_daemon(struct access *a, bool with_text, struct walk *w)
 {
-	bool ok = access_send(a, with_text ? "cache-export" : "cache-list",
-	    NULL, NULL);
-
-	while (ok) {
-		json_t *line = access_receive(a, ACCESS_TIMEOUT_MS);
-		json_t *item = json_object_get(line, "item");
-		bool last = json_object_get(line, "ok") != NULL;
-
-		ok = line && !json_is_false(json_object_get(line, "ok"));
-		if (ok && json_is_object(item))
-			ok = w->fn(w->arg, item);
-		json_decref(line);
-		if (last)
-			break;
-	}
-	return ok;
+	return access_send(a, with_text ? "cache-export" : "cache-list",
+	    NULL, NULL) && access_each_item(a, w->fn, w->arg);
 }
 
 bool records_walk(struct access *a, bool with_text, records_fn *fn,

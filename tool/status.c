@@ -19,17 +19,6 @@
 /* Reloading reads files and waits for both children. */
 #define RELOAD_TIMEOUT_MS 60000
 
-/* Connect to the daemon; anything but STATUS_GOOD after a complaint. */
-static enum status open_daemon(struct tool *t, struct access *a)
-{
-	if (!access_open_daemon(t, a))
-		return STATUS_CONFIG;
-	if (a->kind == ACCESS_DAEMON)
-		return STATUS_GOOD;
-	complain("%s", buf_str(&a->why));
-	return STATUS_UNKNOWN;
-}
-
 /* ---- status ------------------------------------------------------------ */
 
 /* Members that are more than a number to people. */
@@ -166,7 +155,7 @@ static enum status run_status(struct tool *t, const void *values, int n,
 {
 	json_t *answer = NULL;
 	struct access a;
-	enum status status = open_daemon(t, &a);
+	enum status status = access_need_daemon(t, &a);
 
 	(void)values;
 	(void)n;
@@ -217,7 +206,7 @@ static enum status run_reload(struct tool *t, const void *values, int n,
 {
 	json_t *answer = NULL;
 	struct access a;
-	enum status status = open_daemon(t, &a);
+	enum status status = access_need_daemon(t, &a);
 
 	(void)values;
 	(void)n;
