@@ -24,8 +24,8 @@
 #define VERIFY_DAMAGED 1
 #define VERIFY_UNSURE 2
 
-/* The files that cannot be made anew at once; volatile.mdb is emptied at
- * every start. */
+/* The files that cannot be made anew at once; volatile.mdb and dane.mdb are
+ * emptied at every start. */
 static const struct file {
 	const char *name;
 	int status;		/* of a frontend that could not open it */

@@ -10,11 +10,11 @@
 #include "mtasts/cache.h"
 #include "util/buf.h"
 
-enum cache_which { POLICIES, NEGATIVES, CACHE_STORES };
+enum cache_which { POLICIES, NEGATIVES, DANES, CACHE_STORES };
 
 struct cache {
-	struct store *store[CACHE_STORES];	/* NEGATIVES may be NULL when
-						 * reading only */
+	struct store *store[CACHE_STORES];	/* reading only, NEGATIVES may
+						 * be NULL and DANES is */
 	bool writing[CACHE_STORES];
 	int64_t now;			/* of the write under way */
 	int64_t credit[CACHE_STORES];	/* bytes evicted, not yet refilled */

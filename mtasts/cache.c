@@ -15,15 +15,21 @@
 
 /* ---- opening ----------------------------------------------------------- */
 
-static struct store *open_one(const struct cache_options *o, bool negatives,
-    struct buf *err, enum store_error *error_r)
+static const char *const file_names[CACHE_STORES] = {
+	[POLICIES] = "policies.mdb",
+	[NEGATIVES] = "volatile.mdb",
+	[DANES] = "dane.mdb",
+};
+
+static struct store *open_one(const struct cache_options *o,
+    enum cache_which which, struct buf *err, enum store_error *error_r)
 {
 	struct store_options so = { .size = o->size,
 		.readonly = o->readonly, .sync = STORE_SYNC_COMMIT };
 	struct store *s;
 	struct buf path;
 
-	if (negatives) {
+	if (which != POLICIES) {
 		so.size = o->size / VOLATILE_SHARE;
 		if (so.size < VOLATILE_MIN)
 			so.size = VOLATILE_MIN;
@@ -31,8 +37,7 @@ static struct store *open_one(const struct cache_options *o, bool negatives,
 		so.empty = !o->readonly;
 	}
 	buf_init(&path, PATH_BYTES);
-	buf_addf(&path, "%s/%s", o->state_dir,
-	    negatives ? "volatile.mdb" : "policies.mdb");
+	buf_addf(&path, "%s/%s", o->state_dir, file_names[which]);
 	s = store_open(buf_str(&path), &so, err, error_r);
 	buf_clear(&path);
 	return s;
@@ -45,7 +50,7 @@ static bool open_negatives(struct cache *c, const struct cache_options *o,
 	size_t before = err->len;
 	enum store_error e = STORE_OK;
 
-	c->store[NEGATIVES] = open_one(o, true, err, &e);
+	c->store[NEGATIVES] = open_one(o, NEGATIVES, err, &e);
 	if (c->store[NEGATIVES])
 		return true;
 	if (o->readonly && e == STORE_NOT_FOUND) {
@@ -54,6 +59,16 @@ static bool open_negatives(struct cache *c, const struct cache_options *o,
 	}
 	*error_r = e;
 	return false;
+}
+
+/* Whoever only reads looks DANE up. */
+static bool open_danes(struct cache *c, const struct cache_options *o,
+    struct buf *err, enum store_error *error_r)
+{
+	if (o->readonly)
+		return true;
+	c->store[DANES] = open_one(o, DANES, err, error_r);
+	return c->store[DANES] != NULL;
 }
 
 struct cache *cache_open(const struct cache_options *o, struct buf *err,
@@ -68,8 +83,9 @@ struct cache *cache_open(const struct cache_options *o, struct buf *err,
 		return NULL;
 	}
 	buf_init(&c->packed, RECORD_MAX_PACKED);
-	c->store[POLICIES] = open_one(o, false, err, error_r);
-	if (c->store[POLICIES] && open_negatives(c, o, err, error_r))
+	c->store[POLICIES] = open_one(o, POLICIES, err, error_r);
+	if (c->store[POLICIES] && open_negatives(c, o, err, error_r) &&
+	    open_danes(c, o, err, error_r))
 		return c;
 	cache_close(c);
 	return NULL;
@@ -113,6 +129,28 @@ enum store_error cache_get(struct cache *c, const char *domain,
 
 	if (e == STORE_NOT_FOUND && c->store[NEGATIVES])
 		e = view(c->store[NEGATIVES], domain, fn, arg);
+	return e;
+}
+
+enum store_error cache_get_dane(struct cache *c, const char *hop,
+    cache_dane_fn *fn, void *arg)
+{
+	struct store_value value;
+	struct store_read *r;
+	struct danerec rec;
+	enum store_error e;
+
+	if (!c->store[DANES])
+		return STORE_NOT_FOUND;
+	r = store_read_begin(c->store[DANES]);
+	if (!r)
+		return STORE_BUSY;
+	e = store_read_get(r, hop, &value);
+	if (!e && !danerec_read(value.data, value.len, &rec))
+		e = STORE_NOT_FOUND;
+	if (!e)
+		fn(arg, &rec);
+	store_read_end(r);
 	return e;
 }
 
@@ -284,11 +322,57 @@ enum store_error cache_get_for_update(struct cache *c, const char *domain,
 	return e;
 }
 
-/* Negative records first: see cache_put(). One that fails does not take the
- * other with it. */
+/* Empty it when it is four fifths full. */
+static enum store_error make_dane_room(struct cache *c)
+{
+	struct store *s = c->store[DANES];
+	uint64_t used, size;
+
+	store_write_usage(s, &used, &size);
+	if (used < size / 5 * 4)
+		return STORE_OK;
+	c->evicted += store_write_entries(s);
+	return store_write_empty(s);
+}
+
+enum store_error cache_put_dane(struct cache *c, const char *hop,
+    const struct danerec *rec)
+{
+	enum store_error e = writing(c, DANES);
+
+	buf_reset(&c->packed);
+	danerec_pack(rec, &c->packed);
+	if (c->packed.failed)
+		return STORE_ARGUMENT;
+	if (!e)
+		e = make_dane_room(c);
+	if (!e)
+		e = store_put(c->store[DANES], hop, c->packed.data,
+		    c->packed.len);
+	return e;
+}
+
+enum store_error cache_get_dane_for_update(struct cache *c, const char *hop,
+    struct danerec *rec_r)
+{
+	struct store_value value;
+	struct danerec rec;
+	enum store_error e = writing(c, DANES);
+
+	if (!e)
+		e = store_write_get(c->store[DANES], hop, &value);
+	if (!e && !danerec_read(value.data, value.len, &rec))
+		e = STORE_NOT_FOUND;
+	if (!e)
+		*rec_r = rec;
+	return e;
+}
+
+/* Negative records before policies: see cache_put(). One that fails does not
+ * take the others with it. */
 enum store_error cache_commit(struct cache *c)
 {
-	static const enum cache_which order[] = { NEGATIVES, POLICIES };
+	static const enum cache_which order[] = { NEGATIVES, POLICIES, DANES };
 	enum store_error first = STORE_OK;
 
 	for (size_t i = 0; i < CACHE_STORES; i++) {
@@ -326,5 +410,7 @@ void cache_stat(struct cache *c, struct cache_stat *stat_r)
 	store_stat(c->store[POLICIES], &st.policies);
 	if (c->store[NEGATIVES])
 		store_stat(c->store[NEGATIVES], &st.negatives);
+	if (c->store[DANES])
+		store_stat(c->store[DANES], &st.dane);
 	*stat_r = st;
 }

@@ -2,14 +2,16 @@
 /*
  * cache - records of domains, kept over restarts.
  *
- * Two stores in state_dir: "policies.mdb" holds unexpired policies and
- * survives kill -9; "volatile.mdb" holds negative records, is bounded apart
- * and emptied at start, so that attackers' domains never displace a policy.
- * Readers on any thread; one writer thread.
+ * Three stores in state_dir: "policies.mdb" holds unexpired policies and
+ * survives kill -9; "volatile.mdb" holds negative records, "dane.mdb" what
+ * is known of DANE. These two are bounded apart and emptied at start, so that
+ * attackers' domains never displace a policy. Readers on any thread; one
+ * writer thread.
  */
 #ifndef TM_MTASTS_CACHE_H
 #define TM_MTASTS_CACHE_H
 
+#include "mtasts/danerec.h"
 #include "mtasts/fresh.h"
 #include "mtasts/record.h"
 #include "util/store.h"
@@ -18,8 +20,8 @@ struct cache;
 
 struct cache_options {
 	const char *state_dir;
-	uint64_t size;		/* of policies.mdb; volatile.mdb has a 16th,
-				 * at least 4 MiB */
+	uint64_t size;		/* of policies.mdb; each of the others has a
+				 * 16th, at least 4 MiB */
 	bool readonly;
 };
 
@@ -37,6 +39,11 @@ void cache_close(struct cache *c);
 typedef void cache_view_fn(void *arg, const struct record *rec);
 enum store_error cache_get(struct cache *c, const char *domain,
     cache_view_fn *fn, void *arg);
+
+/* The same for what is known of DANE; hop is the text of struct nexthop. */
+typedef void cache_dane_fn(void *arg, const struct danerec *rec);
+enum store_error cache_get_dane(struct cache *c, const char *hop,
+    cache_dane_fn *fn, void *arg);
 
 /* Every record, policies first, in order of the names. */
 typedef bool cache_walk_fn(void *arg, const char *domain,
@@ -75,11 +82,19 @@ void cache_abort(struct cache *c);
 enum store_error cache_get_for_update(struct cache *c, const char *domain,
     struct record *rec_r);
 
+/* DANE: a store that is full is emptied, since all that is in it would have
+ * to be looked up again within the hour anyway. */
+enum store_error cache_put_dane(struct cache *c, const char *hop,
+    const struct danerec *rec);
+enum store_error cache_get_dane_for_update(struct cache *c, const char *hop,
+    struct danerec *rec_r);
+
 void cache_maintain(struct cache *c);	/* once a minute */
 
 struct cache_stat {
 	struct store_stat policies;
 	struct store_stat negatives;
+	struct store_stat dane;
 	uint64_t evicted;
 };
 void cache_stat(struct cache *c, struct cache_stat *stat_r);
