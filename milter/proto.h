@@ -12,6 +12,7 @@ enum {
 	MSG_ASK = 1,		/* struct ask, packed */
 	MSG_LIST_ASK,		/* partner lists: see listmsg.h */
 	MSG_LIST_MORE,
+	MSG_DANE_ASK,		/* see danemsg.h */
 };
 
 /* resolver → frontend */
@@ -21,6 +22,7 @@ enum {
 	MSG_RESOLVER_STATUS,	/* JSON text: sandbox, versions, self-test */
 	MSG_LIST_ANSWER,	/* partner lists: see listmsg.h */
 	MSG_LIST_PART,
+	MSG_DANE_ANSWER,	/* see danemsg.h */
 };
 
 /* monitor → child */

@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "milter/asker.h"
 #include "milter/child.h"
+#include "milter/daneasker.h"
 #include "milter/lister.h"
 #include "milter/proto.h"
 #include "mtasts/ctx.h"
@@ -38,6 +39,7 @@ struct resolver {
 	struct conf *conf;
 	struct mtasts_ctx *ctx;
 	struct asker *asker;
+	struct daneasker *daneasker;
 	struct lister *lister;
 	struct chan *control;		/* to the monitor */
 	struct chan *peer;		/* to the frontend */
@@ -89,6 +91,15 @@ static void send_answer(void *arg, const struct answer *answer)
 	buf_reset(&r->message);
 	answer_pack(answer, &r->message);
 	send_peer(r, MSG_ANSWER);
+}
+
+static void send_dane_answer(void *arg, const struct dane_answer *answer)
+{
+	struct resolver *r = arg;
+
+	buf_reset(&r->message);
+	dane_answer_pack(answer, &r->message);
+	send_peer(r, MSG_DANE_ANSWER);
 }
 
 static void send_list_answer(void *arg, const struct list_answer *answer)
@@ -168,6 +179,24 @@ static void on_ask(struct resolver *r, const void *data, size_t len)
 		answer_busy(r, &ask);
 }
 
+/* Too much to do is a failure like any other. */
+static void on_dane_ask(struct resolver *r, const void *data, size_t len)
+{
+	struct dane_answer busy = { .rec = { .validated = true,
+		.outcome = DANE_ERROR, .hosts = "" } };
+	struct dane_ask ask;
+
+	if (!dane_ask_unpack(data, len, &ask)) {
+		log_err(NULL, "malformed question about DANE, ignored");
+		return;
+	}
+	if (daneasker_ask(r->daneasker, &ask))
+		return;
+	busy.seq = ask.seq;
+	busy.hop = ask.hop.text;
+	send_dane_answer(r, &busy);
+}
+
 static void on_list_ask(struct resolver *r, const void *data, size_t len)
 {
 	struct list_ask ask;
@@ -196,6 +225,7 @@ static void on_message(struct resolver *r, unsigned type, const void *data,
 		{ MSG_ASK, on_ask },
 		{ MSG_LIST_ASK, on_list_ask },
 		{ MSG_LIST_MORE, on_list_more },
+		{ MSG_DANE_ASK, on_dane_ask },
 	};
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
@@ -387,7 +417,8 @@ static int open_ctx(struct resolver *r)
 	r->asker = asker_new(r->ctx, send_answer, r);
 	r->lister = lister_new(r->ctx, &(struct lister_handler){
 		send_list_answer, send_list_part, r });
-	return r->asker && r->lister ? EX_OK : EX_OSERR;
+	r->daneasker = daneasker_new(r->ctx, send_dane_answer, r);
+	return r->asker && r->daneasker && r->lister ? EX_OK : EX_OSERR;
 }
 
 static int close_sandbox(struct resolver *r)
@@ -434,6 +465,7 @@ static void clean_up(struct resolver *r)
 	evio_free(r->peer_io);
 	r->peer_io = NULL;
 	lister_free(r->lister);
+	daneasker_free(r->daneasker);
 	if (r->asker)
 		asker_free(r->asker);
 	else
