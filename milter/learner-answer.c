@@ -33,17 +33,20 @@ bool learner_read(struct learner *l, const char *domain,
 
 /* The answers of this write: those it could not keep are left alone for a
  * while, so that a full disk does not mean asking without end. */
-static void answered_done(struct learner *l, bool kept)
+static void answered_done(struct learner *l, struct wants *wants, bool kept)
 {
 	int64_t thaw = clock_mono_ms() + l->tuning.cool_ms;
+	char name[WANT_NAME_SIZE];
 	struct want *want;
 
-	while ((want = wants_first_answered(&l->wants))) {
+	while ((want = wants_first_answered(wants))) {
 		learner_calls_finish(l, want);
+		snprintf(name, sizeof(name), "%s", want->domain);
 		if (!kept)
-			wants_cool(&l->wants, want, thaw);
-		else if (!wants_committed(&l->wants, want))
+			wants_cool(wants, want, thaw);
+		else if (!wants_committed(wants, want))
 			loop_timer_set(l->pump_timer, 0);
+		learner_tell_news(l, name);
 	}
 }
 
@@ -62,7 +65,8 @@ void learner_commit(struct learner *l)
 		l->counts.commit_failures++;
 		learner_log_full(l, e);
 	}
-	answered_done(l, e == STORE_OK);
+	answered_done(l, &l->wants, e == STORE_OK);
+	answered_done(l, &l->danes, e == STORE_OK);
 	learner_calls_tell(l, e == STORE_OK);
 }
 
@@ -135,6 +139,40 @@ static enum store_error apply(struct learner *l, struct want *want,
 	    STORE_IO;
 }
 
+void learner_not_kept(struct learner *l, struct wants *wants,
+    struct want *want, enum store_error e)
+{
+	char name[WANT_NAME_SIZE];
+
+	learner_log_full(l, e);
+	learner_calls_result(want, false, store_strerror(e));
+	learner_calls_finish(l, want);
+	snprintf(name, sizeof(name), "%s", want->domain);
+	wants_cool(wants, want, clock_mono_ms() + l->tuning.cool_ms);
+	learner_tell_news(l, name);
+}
+
+/* Whoever waits shall not wait for the timer as well. */
+void learner_kept(struct learner *l, struct wants *wants, struct want *want)
+{
+	bool waited_for = want->calls ||
+	    (l->waiters > 0 && want->asked_queue == QUEUE_OUTBOUND);
+
+	if (wants_answered(wants, want) && waited_for)
+		l->commit_now = true;
+}
+
+void learner_known(struct learner *l, struct wants *wants, struct want *want)
+{
+	if (l->waiters == 0 || want->asked_queue != QUEUE_OUTBOUND) {
+		wants_known(wants, want);
+		return;
+	}
+	/* It may be known from what is not committed yet. */
+	want->brings = want->asked_flags;
+	learner_kept(l, wants, want);
+}
+
 void learner_work(struct learner *l, struct want *want,
     const struct answer *answer)
 {
@@ -143,13 +181,8 @@ void learner_work(struct learner *l, struct want *want,
 	if (answer->outcome == MTASTS_FAILED)
 		l->counts.failed++;
 	if (e) {
-		learner_log_full(l, e);
-		learner_calls_result(want, false, store_strerror(e));
-		learner_calls_finish(l, want);
-		wants_cool(&l->wants, want,
-		    clock_mono_ms() + l->tuning.cool_ms);
+		learner_not_kept(l, &l->wants, want, e);
 		return;
 	}
-	if (wants_answered(&l->wants, want) && want->calls)
-		l->commit_now = true;
+	learner_kept(l, &l->wants, want);
 }

@@ -196,6 +196,7 @@ void learner_call_begin(struct learner *l, struct want_call *call)
 		[LEARNER_PURGE] = do_purge,
 		[LEARNER_IMPORT] = do_import,
 		[LEARNER_LOOKUP] = do_lookup,
+		[LEARNER_DANE] = learner_dane_call,
 		[LEARNER_LIST] = learner_lists_call,
 	};
 

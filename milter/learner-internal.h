@@ -7,6 +7,7 @@
  *   learner-answer.c   working answers into the cache, and the commit
  *   learner-keep.c     hosted domains and the daily refresh
  *   learner-call.c     refresh, purge, import and lookup
+ *   learner-dane.c     DANE of next hops, and what outbound mail waits for
  *   learner-lists.c    partner lists from URLs
  *   learner-log.c      what is logged, and how often
  *
@@ -21,6 +22,7 @@
 
 #include "milter/learner.h"
 #include "milter/wants.h"
+#include "policy/nexthop.h"
 #include "util/buf.h"
 #include "util/loop.h"
 
@@ -35,7 +37,9 @@ struct learner_tuning {
 	int64_t ask_ms;		/* longest time for one question */
 	int64_t tick_ms;	/* housekeeping; first at once */
 	int64_t cool_ms;	/* pause when a result could not be kept */
+	int64_t outage_ms;	/* without a resolver for longer: an outage */
 	struct want_limits limits[QUEUES];
+	struct want_limits dane_limits[QUEUES];
 };
 extern const struct learner_tuning learner_defaults;
 
@@ -58,7 +62,7 @@ struct want_call {
 	bool ok;
 	struct buf text;
 	struct buf data;		/* LEARNER_IMPORT */
-	char domain[MTASTS_DOMAIN_SIZE];
+	char domain[NEXTHOP_TEXT_SIZE];	/* or next hop, or list */
 };
 STAILQ_HEAD(call_list, want_call);
 
@@ -90,10 +94,16 @@ struct learner {
 	struct cache *cache;
 	struct loop *loop;
 	pthread_t thread;
-	struct wants wants;
+	struct wants wants;	/* domains, by name */
+	struct wants danes;	/* next hops, by text */
 	struct learner_counts counts;
 	atomic_bool woken;
 	atomic_bool resolver_up;
+	atomic_int_fast64_t down_since;	/* monotonic ms; 0: it is up */
+	atomic_int dane;	/* enum learner_dane */
+	learner_news_fn *news;
+	void *news_arg;
+	atomic_int waiters;
 	atomic_size_t hosted_missed;
 
 	/* Posted by other threads. */
@@ -122,6 +132,7 @@ struct learner {
 	struct want_call *list_calls;	/* who waits for a list */
 	struct cache_cursor scan;
 	struct log_limit full_limit, missed_limit, line_limit, misc_limit;
+	bool outage_said;
 };
 
 static inline int64_t learner_now(const struct learner *l)
@@ -140,9 +151,34 @@ void learner_pump(struct learner *l);
 /* Give up on questions without an answer. */
 void learner_give_up_overdue(struct learner *l);
 
+/* Send what is in l->message; false when the channel takes no more now. */
+bool learner_send(struct learner *l, unsigned type);
+
+/* learner-dane.c */
+bool learner_dane_init(struct learner *l);
+void learner_dane_clear(struct learner *l);
+/* Ask what may be asked now; as learner_pump(), which calls it. */
+bool learner_dane_pump(struct learner *l, int64_t *wait_r);
+void learner_dane_answer(struct learner *l, const void *data, size_t len);
+void learner_dane_call(struct learner *l, struct want_call *call);
+void learner_dane_status(struct learner *l, const json_t *status);
+/* The resolver is there, or gone. */
+void learner_dane_up(struct learner *l, bool up);
+void learner_dane_tick(struct learner *l);
+/* The question of that name has ended, and there is nothing uncommitted of
+ * it: tell who waits. */
+void learner_tell_news(struct learner *l, const char *name);
+
 /* learner-answer.c */
 void learner_work(struct learner *l, struct want *want,
     const struct answer *answer);
+/* What was found out of this want could be put into the cache, or not: then
+ * it is left alone for a while. */
+void learner_kept(struct learner *l, struct wants *wants, struct want *want);
+void learner_not_kept(struct learner *l, struct wants *wants,
+    struct want *want, enum store_error e);
+/* There is nothing to find out of this want. */
+void learner_known(struct learner *l, struct wants *wants, struct want *want);
 /* The record of a domain, uncommitted changes included, until the next
  * change; false if none. */
 bool learner_read(struct learner *l, const char *domain,

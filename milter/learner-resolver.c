@@ -32,20 +32,29 @@ void learner_resolver_close(struct learner *l)
 	chan_free(l->chan);
 	l->chan = NULL;
 	l->resolver_up = false;
+	learner_dane_up(l, false);
+}
+
+static size_t count_asked(struct wants *wants)
+{
+	struct want_counts n;
+	size_t asked = 0;
+
+	wants_counts(wants, &n);
+	for (size_t q = 0; q < QUEUES; q++)
+		asked += n.asked[q];
+	return asked;
 }
 
 /* Questions under way are asked again of the next resolver. */
 static void resolver_lost(struct learner *l)
 {
-	struct want_counts n;
-	size_t asked = 0;
+	size_t asked = count_asked(&l->wants) + count_asked(&l->danes);
 
-	wants_counts(&l->wants, &n);
-	for (size_t q = 0; q < QUEUES; q++)
-		asked += n.asked[q];
 	learner_resolver_close(l);
 	learner_lists_lost(l);
 	wants_requeue_all(&l->wants);
+	wants_requeue_all(&l->danes);
 	l->counts.resent += asked;
 	if (asked)
 		log_warn("learner", "the resolver is gone; its successor will "
@@ -76,6 +85,12 @@ static void watch_channel(struct learner *l)
 	    LOOP_READ | LOOP_WRITE : LOOP_READ);
 }
 
+bool learner_send(struct learner *l, unsigned type)
+{
+	return !l->message.failed && chan_send(l->chan, type,
+	    l->message.data, l->message.len, -1);
+}
+
 /* Send the question; false when the channel takes no more now. */
 static bool send_question(struct learner *l, struct want *want,
     const struct record *rec)
@@ -101,8 +116,7 @@ static bool send_question(struct learner *l, struct want *want,
 		ask.refetch = true;
 	buf_reset(&l->message);
 	ask_pack(&ask, &l->message);
-	if (l->message.failed || !chan_send(l->chan, MSG_ASK, l->message.data,
-	    l->message.len, -1))
+	if (!learner_send(l, MSG_ASK))
 		return false;
 	want->seq = ask.seq;
 	want->brings = (ask.want_mx ? WANT_MX : 0) |
@@ -118,7 +132,7 @@ static void already_known(struct learner *l, struct want *want)
 		learner_stamp_used(l, want->domain);
 	learner_calls_result(want, true, "known already");
 	learner_calls_finish(l, want);
-	wants_known(&l->wants, want);
+	learner_known(l, &l->wants, want);
 }
 
 /* Handle one wanted domain; false when the channel takes no more now. */
@@ -137,23 +151,35 @@ static bool pump_one(struct learner *l, struct want *want)
 	return false;
 }
 
-void learner_pump(struct learner *l)
+/* Ask about domains; false when the channel takes no more now. */
+static bool pump_domains(struct learner *l, int64_t *wait_r)
 {
 	bool taken = true;
-	int64_t wait = 0;
+
+	for (unsigned n = 0; taken && n < TURN; n++) {
+		int64_t now = clock_mono_ms();
+		struct want *want = wants_take(&l->wants, now,
+		    now + l->tuning.ask_ms, wait_r);
+
+		if (!want)
+			return true;
+		taken = pump_one(l, want);
+	}
+	*wait_r = 0;
+	return taken;
+}
+
+void learner_pump(struct learner *l)
+{
+	int64_t wait = 0, dane_wait = 0;
+	bool taken;
 
 	if (!l->chan)
 		return;
 	learner_lists_pump(l);
-	for (unsigned n = 0; taken && n < TURN; n++) {
-		int64_t now = clock_mono_ms();
-		struct want *want = wants_take(&l->wants, now,
-		    now + l->tuning.ask_ms, &wait);
-
-		if (!want)
-			break;
-		taken = pump_one(l, want);
-	}
+	taken = pump_domains(l, &wait) && learner_dane_pump(l, &dane_wait);
+	if (wait < 0 || (dane_wait >= 0 && dane_wait < wait))
+		wait = dane_wait;
 	/* A full channel is pumped again when it can be written; one that
 	 * refuses without being full is of no use any more. */
 	if (!taken && !chan_wants_write(l->chan)) {
@@ -210,6 +236,7 @@ static void on_status(struct learner *l, const void *data, size_t len)
 	json_t *old = status;
 
 	if (json_is_object(status)) {
+		learner_dane_status(l, status);
 		pthread_mutex_lock(&l->lock);
 		old = l->resolver_status;
 		l->resolver_status = status;
@@ -230,6 +257,7 @@ static void on_message(struct learner *l, unsigned type, const void *data,
 		{ MSG_RESOLVER_STATUS, on_status },
 		{ MSG_LIST_ANSWER, learner_lists_answer },
 		{ MSG_LIST_PART, learner_lists_part },
+		{ MSG_DANE_ANSWER, learner_dane_answer },
 	};
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
@@ -293,6 +321,7 @@ void learner_resolver_take(struct learner *l, int fd)
 		return;
 	}
 	l->resolver_up = true;
+	learner_dane_up(l, true);
 }
 
 void learner_give_up_overdue(struct learner *l)

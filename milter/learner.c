@@ -25,6 +25,7 @@ const struct learner_tuning learner_defaults = {
 	.ask_ms = 120000,
 	.tick_ms = 60000,
 	.cool_ms = 300000,
+	.outage_ms = 60000,
 	.limits = {
 		[QUEUE_CALL] = { 256, 64, 0, 0 },
 		[QUEUE_HOSTED] = { 100000, 64, 100, 200 },
@@ -32,6 +33,10 @@ const struct learner_tuning learner_defaults = {
 		[QUEUE_RECIPIENT] = { 4096, 128, 200, 400 },
 		[QUEUE_SENDER] = { 4096, 64, 50, 100 },
 		[QUEUE_REFRESH] = { 1024, 32, 20, 20 },
+	},
+	.dane_limits = {
+		[QUEUE_CALL] = { 256, 64, 0, 0 },
+		[QUEUE_OUTBOUND] = { 8192, 256, 0, 0 },
 	},
 };
 
@@ -124,6 +129,7 @@ static void on_tick(void *arg)
 
 	wants_thaw(&l->wants, clock_mono_ms());
 	learner_give_up_overdue(l);
+	learner_dane_tick(l);
 	learner_keep_tick(l);
 	learner_lists_tick(l);
 	cache_maintain(l->cache);
@@ -133,12 +139,21 @@ static void on_tick(void *arg)
 	loop_timer_set(l->tick_timer, l->tuning.tick_ms);
 }
 
+static void wind_up_wants(struct learner *l, struct wants *wants)
+{
+	struct want *want;
+
+	while ((want = wants_first(wants))) {
+		learner_calls_finish(l, want);
+		wants_drop(wants, want);
+	}
+}
+
 /* Everybody who waits is told; nobody is left in the tables. */
 static void wind_up(struct learner *l)
 {
 	struct posted posted;
 	struct want_call *call;
-	struct want *want;
 
 	learner_resolver_close(l);
 	learner_lists_stop(l);
@@ -152,10 +167,8 @@ static void wind_up(struct learner *l)
 		l->finished = call;
 	}
 	learner_commit(l);
-	while ((want = wants_first(&l->wants))) {
-		learner_calls_finish(l, want);
-		wants_drop(&l->wants, want);
-	}
+	wind_up_wants(l, &l->wants);
+	wind_up_wants(l, &l->danes);
 	learner_calls_tell(l, true);
 }
 
@@ -189,6 +202,7 @@ static void learner_free(struct learner *l)
 	if (l->new_resolver >= 0)
 		close(l->new_resolver);
 	learner_resolver_close(l);
+	learner_dane_clear(l);
 	loop_timer_free(l->commit_timer);
 	loop_timer_free(l->pump_timer);
 	loop_timer_free(l->tick_timer);
@@ -206,7 +220,8 @@ static void learner_free(struct learner *l)
 static bool set_up(struct learner *l)
 {
 	l->loop = loop_new();
-	if (!l->loop || !wants_init(&l->wants, l->tuning.limits))
+	if (!l->loop || !wants_init(&l->wants, l->tuning.limits) ||
+	    !learner_dane_init(l))
 		return false;
 	l->commit_timer = loop_timer_new(l->loop, on_commit_timer, l);
 	l->pump_timer = loop_timer_new(l->loop, on_pump_timer, l);
@@ -403,13 +418,42 @@ static json_t *resolver_json(struct learner *l)
 	return status;
 }
 
+json_t *learner_dnssec(struct learner *l)
+{
+	json_t *dnssec;
+
+	pthread_mutex_lock(&l->lock);
+	dnssec = json_deep_copy(json_object_get(l->resolver_status,
+	    "dnssec"));
+	pthread_mutex_unlock(&l->lock);
+	return dnssec ? dnssec : json_null();
+}
+
+static json_t *dane_json(struct learner *l)
+{
+	static const char *const states[] = {
+		[LEARNER_DANE_OFF] = "off",
+		[LEARNER_DANE_TESTING] = "testing",
+		[LEARNER_DANE_WORKS] = "works",
+	};
+	struct want_counts n;
+
+	wants_counts(&l->danes, &n);
+	return json_pack("{ss sI sI sI so}",
+	    "state", states[learner_dane(l)],
+	    "wanted", (json_int_t)n.wanted,
+	    "coalesced", (json_int_t)n.coalesced,
+	    "not_kept", (json_int_t)n.cooling,
+	    "queues", queues_json(&n));
+}
+
 json_t *learner_status(struct learner *l)
 {
 	const struct learner_counts *c = &l->counts;
 	struct want_counts n;
 
 	wants_counts(&l->wants, &n);
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI so so}",
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI so so so}",
 	    "wanted", (json_int_t)n.wanted,
 	    "coalesced", (json_int_t)n.coalesced,
 	    "asked", (json_int_t)c->asked,
@@ -424,5 +468,6 @@ json_t *learner_status(struct learner *l)
 	    "hosted_not_learnt", (json_int_t)l->hosted_missed,
 	    "not_kept", (json_int_t)n.cooling,
 	    "queues", queues_json(&n),
+	    "dane", dane_json(l),
 	    "resolver", resolver_json(l));
 }

@@ -48,6 +48,41 @@ void learner_set_conf(struct learner *l, struct conf *conf);
 void learner_set_lists(struct learner *l, struct lists *lists);
 void learner_set_resolver(struct learner *l, int resolver_fd);
 
+/* Want to know how DANE of a next hop stands (its text); as learner_want(). */
+void learner_want_dane(struct learner *l, const char *hop);
+
+/*
+ * Tell fn, in the store thread, of each domain and each next hop whose
+ * question has come to an end, after the result is committed: while anybody
+ * waits, which learner_add_waiters() counts. "" means that every answer may
+ * have changed. A result is committed at once then. Whoever waits counts
+ * itself before it wants something, so that no news is missed. Set fn before
+ * another thread may want anything.
+ */
+typedef void learner_news_fn(void *arg, const char *name);
+void learner_set_news(struct learner *l, learner_news_fn *fn, void *arg);
+void learner_add_waiters(struct learner *l, int change);
+
+/* True when the result of the last lookup of a domain, or of a next hop's
+ * DANE, could not be kept (disk or cache full): nobody shall wait for it. */
+bool learner_gave_up(struct learner *l, const char *domain);
+bool learner_gave_up_dane(struct learner *l, const char *hop);
+
+/* Can DANE be relied on: we validate, and the servers of resolv.conf, which
+ * the mail server asks, set AD? */
+enum learner_dane {
+	LEARNER_DANE_OFF,
+	LEARNER_DANE_TESTING,	/* soon to be known */
+	LEARNER_DANE_WORKS,
+};
+enum learner_dane learner_dane(struct learner *l);
+
+/* What the resolver says of DNSSEC, a new object, or null. */
+json_t *learner_dnssec(struct learner *l);
+
+/* True when the resolver process has been gone for more than a minute. */
+bool learner_is_out(struct learner *l);
+
 /* Seconds since a domain that is still unknown was first wanted, at least
  * 1; 0 if it is not outstanding. A day when the lookup has ended but its
  * result could not be kept (disk or cache full): nobody shall wait for it. */
@@ -68,6 +103,7 @@ enum learner_op {
 				 * fetched later is held */
 	LEARNER_LOOKUP,		/* answer when known; waits for the first
 				 * lookup */
+	LEARNER_DANE,		/* the same for DANE of a next hop */
 	LEARNER_LIST,		/* fetch the partner list of that name */
 };
 typedef void learner_done_fn(void *arg, bool ok, const char *text);

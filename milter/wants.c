@@ -5,8 +5,6 @@
 
 #include <sys/random.h>
 
-#include "mtasts/mtasts.h"
-
 #define TABLE 16384		/* power of two */
 #define COOLING_MAX 4096
 #define MILLI 1000
@@ -190,7 +188,7 @@ bool wants_add(struct wants *w, const char *domain, enum want_queue queue,
 {
 	bool added;
 
-	if (!*domain || strlen(domain) >= MTASTS_DOMAIN_SIZE)
+	if (!*domain || strlen(domain) >= WANT_NAME_SIZE)
 		return false;
 	pthread_mutex_lock(&w->lock);
 	added = add(w, domain, queue, flags, now);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wants - the domains the store thread shall learn, each once.
+ * wants - what the store thread shall learn, each once: domains, and in a
+ * table of their own the next hops whose DANE is asked for. Here both are
+ * called domains.
  *
  * A table of outstanding domains and a bounded queue for each class, so
  * that spam with a thousand invented senders cannot keep a recipient's
@@ -16,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+/* Longest name, and its NUL. */
+#define WANT_NAME_SIZE 280
 
 /* In the order they are served. */
 enum want_queue {

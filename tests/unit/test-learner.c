@@ -597,6 +597,8 @@ static void a_full_cache_stops_no_mail(void)
 	CU_ASSERT(!world_held(&w, "new0.example", &held));
 	CHECK_CASE("nobody shall wait for it",
 	    waiting("new0.example") == WANTS_GIVEN_UP);
+	CU_ASSERT(learner_gave_up(w.learner, "new0.example"));
+	CU_ASSERT(!learner_gave_up(w.learner, "n.example"));
 	want("new0.example", ASK_RECIPIENT);
 	CHECK_CASE("not asked without end", world_no_ask(&w));
 	CU_ASSERT_EQUAL(world_logged("cache or disk is full"), 1);

@@ -127,9 +127,9 @@ static void names_of_any_length_are_judged(void)
 
 	begin();
 	memset(longest, 'a', sizeof(longest));
-	longest[254] = '\0';
+	longest[WANT_NAME_SIZE] = '\0';
 	CU_ASSERT(!wants_add(&w, longest, QUEUE_SENDER, 0, 1));
-	longest[253] = '\0';
+	longest[WANT_NAME_SIZE - 1] = '\0';
 	CU_ASSERT(wants_add(&w, longest, QUEUE_SENDER, 0, 1));
 	CU_ASSERT(!wants_add(&w, "", QUEUE_SENDER, 0, 1));
 	wants_clear(&w);
