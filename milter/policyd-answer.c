@@ -27,20 +27,6 @@ void policyd_message_clear(struct policyd_message *m)
 	*m = (struct policyd_message){ .conf = NULL };
 }
 
-bool policyd_notice_due(struct policyd_notice *n, int64_t interval_ms,
-    unsigned *silent_r)
-{
-	int64_t now = clock_mono_ms();
-
-	if (n->next && now < n->next) {
-		n->silent++;
-		return false;
-	}
-	*silent_r = n->silent;
-	*n = (struct policyd_notice){ .next = now + interval_ms };
-	return true;
-}
-
 /* ---- advice ------------------------------------------------------------ */
 
 static void advise_early(struct policyd_judge *pj, const char *state)
@@ -48,7 +34,7 @@ static void advise_early(struct policyd_judge *pj, const char *state)
 	struct buf quoted;
 	unsigned silent;
 
-	if (!policyd_notice_due(&pj->early, ADVICE_MS, &silent))
+	if (!notice_due(&pj->early, ADVICE_MS, &silent))
 		return;
 	buf_init(&quoted, 100);
 	str_quote(&quoted, state, 20);
@@ -73,7 +59,7 @@ static void advise_no_rcpt(struct policyd_judge *pj, const struct conf *c,
 	const struct rule *rule = rule_about_rcpt(c);
 	unsigned silent;
 
-	if (!rule || !policyd_notice_due(&pj->no_rcpt, ADVICE_MS, &silent))
+	if (!rule || !notice_due(&pj->no_rcpt, ADVICE_MS, &silent))
 		return;
 	log_warn("policy", "asked at %s about a message with several "
 	    "recipients: rules with to or to_policy, the first is \"%s\", "
@@ -86,7 +72,7 @@ static void advise_no_tag(struct policyd_judge *pj, const struct rule *rule)
 {
 	unsigned silent;
 
-	if (!policyd_notice_due(&pj->no_tag, ADVICE_MS, &silent))
+	if (!notice_due(&pj->no_tag, ADVICE_MS, &silent))
 		return;
 	log_warn("policy", "rule \"%s\" wants to tag, but Postfix adds no "
 	    "header field at END-OF-MESSAGE; put check_policy_service into "

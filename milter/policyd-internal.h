@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "milter/notice.h"
+
 struct buf;
 struct conf;
 struct delegation;
@@ -40,20 +42,10 @@ void policyd_message_clear(struct policyd_message *m);
 struct policyd;
 void policyd_sweep(struct policyd *p, int64_t now);
 
-/* A line that is logged now and then, however often there is reason to. */
-struct policyd_notice {
-	int64_t next;		/* monotonic ms: when it may come again */
-	unsigned silent;	/* how often it did not */
-};
-
-/* True when the line is due; *silent_r is how often it was not since. */
-bool policyd_notice_due(struct policyd_notice *n, int64_t interval_ms,
-    unsigned *silent_r);
-
 /* What the answers need besides the request; one for the whole service. */
 struct policyd_judge {
 	struct services *services;
-	struct policyd_notice early, no_rcpt, no_tag;
+	struct notice early, no_rcpt, no_tag;
 };
 
 /* Append the answer to a whole request. False: there is none, and whatever

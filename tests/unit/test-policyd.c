@@ -55,15 +55,6 @@ void policyd_message_clear(struct policyd_message *m)
 	m->conf = NULL;
 }
 
-bool policyd_notice_due(struct policyd_notice *n, int64_t interval_ms,
-    unsigned *silent_r)
-{
-	(void)n;
-	(void)interval_ms;
-	*silent_r = 0;
-	return false;
-}
-
 bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
     const struct delegation *d, struct buf *out)
 {
