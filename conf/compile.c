@@ -367,6 +367,8 @@ bool conf_compile(struct loader *l, struct conf_text *t)
 	sort_hosted(l, t);
 	load_listeners(l, t);
 	load_lists(l, t);
+	load_postfix(l);
+	load_destinations(l, t);
 	load_rules(l, t);
 	if (l->errors == 0)
 		load_advice(l, t);

@@ -106,6 +106,11 @@ void load_rule_list(struct loader *l, const struct conf_group *g,
     struct rule *r);
 void conf_lists_clear(struct conf *c);
 
+/* Compile the `postfix` section and the `destination` sections. */
+void load_postfix(struct loader *l);
+void load_destinations(struct loader *l, struct conf_text *t);
+void conf_destinations_clear(struct conf *c);
+
 /* Warn of what is allowed but unwise. */
 void load_advice(struct loader *l, const struct conf_text *t);
 void advise_lists(struct loader *l, const struct conf_text *t);
@@ -129,6 +134,8 @@ bool check_domain(const char *s, struct buf *canon, struct buf *err);
 bool check_server(const char *s, struct buf *canon, struct buf *err);
 bool check_listener(const char *s, struct buf *canon, struct buf *err);
 bool check_token(const char *s, struct buf *canon, struct buf *err);
+bool check_postfix_version(const char *s, struct buf *canon,
+    struct buf *err);
 bool check_fingerprint(const char *s, struct buf *canon, struct buf *err);
 
 #endif

@@ -120,12 +120,14 @@ static void conf_clear_lists(struct conf *c)
 		free(c->hosted[i].domain);
 	free(c->hosted);
 	free(c->policy_service.v);
+	free(c->socketmap.v);
 	for (size_t i = 0; i < c->listeners_n; i++) {
 		free(c->listeners[i].name);
 		strv_clear(&c->listeners[i].match);
 	}
 	free(c->listeners);
 	conf_lists_clear(c);
+	conf_destinations_clear(c);
 	for (size_t i = 0; i < c->rules.n; i++)
 		rule_free(c->rules.rules[i]);
 	free(c->rules.rules);
@@ -153,6 +155,7 @@ static void conf_free(struct conf *c)
 	free(c->trust_anchor);
 	free(c->ca_file);
 	free(c->proxy);
+	free(c->postfix.version_text);
 	free(c);
 }
 

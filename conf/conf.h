@@ -16,6 +16,7 @@
 #include "mtasts/mtasts.h"
 #include "policy/ar.h"
 #include "policy/match.h"
+#include "policy/tlspolicy.h"
 #include "policy/verdict.h"
 #include "util/endpoint.h"
 #include "util/str.h"
@@ -56,6 +57,23 @@ struct conf_list {		/* `list "name" { … }` */
 					 * milter/lists.h knows it */
 };
 
+struct conf_postfix {		/* what the socketmap may say */
+	char *version_text;
+	unsigned version;	/* POSTFIX_VERSION() */
+	bool dane;
+	enum tls_level default_level;	/* smtp_tls_security_level */
+	bool outage_temp;	/* on_outage */
+};
+
+struct conf_destination {	/* `destination "next hop" { … }` */
+	char *title;		/* as written */
+	char *text;		/* of struct nexthop */
+	unsigned line;
+	enum tls_level level;
+	struct strv match;
+	struct tlspolicy_override override;	/* the two above */
+};
+
 struct conf {
 	atomic_uint refs;
 	char *file;		/* where it came from; for messages */
@@ -63,6 +81,7 @@ struct conf {
 	bool observe;		/* mode */
 	struct endpoint milter;
 	struct conf_sockets policy_service;
+	struct conf_sockets socketmap;
 	struct endpoint control;
 	mode_t socket_mode;
 	char *socket_group;	/* "": none; no string here is NULL */
@@ -103,6 +122,9 @@ struct conf {
 	size_t listeners_n;
 	struct conf_list *lists;	/* rule->list_index counts these */
 	size_t lists_n;		/* at most LISTS_MAX */
+	struct conf_postfix postfix;
+	struct conf_destination *destinations;	/* sorted by text */
+	size_t destinations_n;
 	bool sandbox;
 	uint16_t https_port;	/* 443 but in test worlds */
 
@@ -159,6 +181,15 @@ void conf_restart_needed(const struct conf *old, const struct conf *new,
 bool conf_resolver_differs(const struct conf *old, const struct conf *new);
 
 const struct hosted *conf_hosted(const struct conf *c, const char *domain);
+
+/*
+ * What a destination section says of a next hop: the one of the same text,
+ * else, for a domain at the SMTP port, that of the nearest ".parent". NULL:
+ * none does; else *title_r (may be NULL) is its name. Neither waits nor
+ * allocates.
+ */
+const struct tlspolicy_override *conf_destination_find(const struct conf *c,
+    const struct nexthop *hop, const char **title_r);
 
 /* The listener section this session falls under, or NULL. */
 const struct conf_listener *conf_listener_of(const struct conf *c,

@@ -188,9 +188,10 @@ void advise_lists(struct loader *l, const struct conf_text *t)
 	for (size_t i = 0; i < t->n; i++) {
 		if (strcmp(t->g[i].section, "list") != 0)
 			continue;
-		if (!is_used(l->conf, n++))
+		if (!is_used(l->conf, n++) && l->conf->socketmap.n == 0)
 			load_warn(l, t->g[i].line, "list \"%s\" is used by no "
-			    "rule", t->g[i].title);
+			    "rule, and there is no socketmap",
+			    t->g[i].title);
 	}
 }
 

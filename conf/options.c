@@ -29,6 +29,10 @@ const struct option options[] = {
 	    .reload = RELOAD_RESTART, IN(conf, policy_service),
 	    .help = "sockets of the Postfix policy service; none unless "
 		    "given" },
+	{ "", "socketmap", OPT_ENDPOINTS, .def = "",
+	    .reload = RELOAD_RESTART, IN(conf, socketmap),
+	    .help = "sockets of the socketmap for outgoing mail; none unless "
+		    "given" },
 	{ "", "control", OPT_ENDPOINT,
 	    .def = "unix:/run/tlsmilter/control.sock",
 	    .reload = RELOAD_RESTART, IN(conf, control),
@@ -82,7 +86,6 @@ const struct option options[] = {
 	{ "", "sandbox", OPT_BOOL, .def = "yes", .reload = RELOAD_RESOLVER,
 	    IN(conf, sandbox),
 	    .help = "Landlock and seccomp; no only for sanitizer builds" },
-	{ "", "socketmap", OPT_STRINGS, OPT_LATER, .help = "outbound map" },
 	{ "", "metrics", OPT_STRING, OPT_LATER, .help = "metrics listener" },
 
 	{ "dns", "servers", OPT_STRINGS, .def = "",
@@ -230,12 +233,29 @@ const struct option options[] = {
 	{ "rule", "reply", OPT_REPLY, IN(rule, reply),
 	    .help = "SMTP reply instead of the built-in one" },
 
-	{ "postfix", "version", OPT_STRING, OPT_LATER, .help = "" },
-	{ "postfix", "dane", OPT_BOOL, OPT_LATER, .help = "" },
-	{ "postfix", "default_level", OPT_STRING, OPT_LATER, .help = "" },
-	{ "postfix", "on_outage", OPT_STRING, OPT_LATER, .help = "" },
-	{ "destination", "level", OPT_STRING, OPT_LATER, .help = "" },
-	{ "destination", "match", OPT_STRINGS, OPT_LATER, .help = "" },
+	{ "postfix", "version", OPT_STRING, .def = "3.7",
+	    IN(conf, postfix.version_text), .check = check_postfix_version,
+	    .help = "version of Postfix that asks the socketmap" },
+	{ "postfix", "dane", OPT_BOOL, .def = "no",
+	    .reload = RELOAD_RESOLVER, IN(conf, postfix.dane),
+	    .help = "answer DANE levels to Postfix" },
+	{ "postfix", "default_level", OPT_WORD, .def = "may",
+	    .words = "none may encrypt dane dane-only fingerprint verify "
+		     "secure", IN(conf, postfix.default_level),
+	    .help = "smtp_tls_security_level of main.cf" },
+	{ "postfix", "on_outage", OPT_WORD, .def = "notfound",
+	    .words = "notfound temp", IN(conf, postfix.outage_temp),
+	    .help = "answer for what is not known while nothing can be "
+		    "looked up" },
+
+	{ "destination", "level", OPT_WORD,
+	    .words = "none may encrypt dane dane-only fingerprint verify "
+		     "secure", IN(conf_destination, level),
+	    .help = "TLS level of mail to this next hop" },
+	{ "destination", "match", OPT_STRINGS, .def = "",
+	    IN(conf_destination, match), .check = check_token,
+	    .help = "names or fingerprints its certificate may have" },
+
 	{ "watch", "domains", OPT_STRINGS, OPT_LATER, .help = "" },
 	{ "watch", "interval", OPT_DURATION, OPT_LATER, .help = "" },
 };
@@ -253,9 +273,9 @@ const struct section sections[] = {
 					  "use TLS" },
 	{ "rule", .titled = true, .help = "a condition, a requirement, an "
 					  "action" },
-	{ "postfix", .later = true, .help = "outbound answers" },
-	{ "destination", .titled = true, .later = true,
-	    .help = "outbound override" },
+	{ "postfix", .help = "what the socketmap may say" },
+	{ "destination", .titled = true,
+	    .help = "TLS of mail to a next hop, whatever it promised" },
 	{ "watch", .later = true, .help = "regular checks of hosts" },
 };
 const size_t sections_n = sizeof(sections) / sizeof(sections[0]);

@@ -63,7 +63,7 @@ struct option {
 	int64_t min;
 	int64_t max;		/* of numbers, durations and sizes */
 	enum opt_reload reload;
-	size_t offset;		/* into conf, rule or conf_listener */
+	size_t offset;		/* into conf, or the struct of the section */
 	size_t size;
 	opt_check_fn *check;	/* strings; NULL: any clean text */
 	const char *help;

@@ -20,6 +20,7 @@
 #include "milter/policyd.h"
 #include "milter/proto.h"
 #include "milter/services-internal.h"
+#include "milter/socketmapd.h"
 #include "milter/wire.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -355,12 +356,22 @@ static bool open_policy(struct frontend *f, int fd, const char *address)
 	return s->policyd && policyd_listen(s->policyd, fd, address);
 }
 
+static bool open_map(struct frontend *f, int fd, const char *address)
+{
+	struct services *s = &f->services;
+
+	if (!s->socketmapd)
+		s->socketmapd = socketmapd_new(f->loop, s);
+	return s->socketmapd && socketmapd_listen(s->socketmapd, fd, address);
+}
+
 /* The doors that may have several sockets, in the order of the arguments. */
 static int open_sockets(struct frontend *f)
 {
 	static bool (*const open[SOCKET_KINDS])(struct frontend *f, int fd,
 	    const char *address) = {
 		[SOCKET_POLICY] = open_policy,
+		[SOCKET_MAP] = open_map,
 	};
 	enum socket_kind kind;
 	const char *address;

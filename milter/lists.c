@@ -398,6 +398,28 @@ void lists_find(struct lists *l, const struct conf *conf, const char *domain,
 	}
 }
 
+struct partners *lists_partner(struct lists *l, const struct conf *conf,
+    const char *domain, int64_t now, struct partner *partner_r,
+    size_t *index_r)
+{
+	struct partners *partners[LISTS_MAX], *owner = NULL;
+	struct listed ignored[LISTS_MAX];
+	struct partner found;
+
+	take_all(l, conf, now, partners, ignored);
+	for (size_t i = 0; i < conf->lists_n; i++) {
+		if (!owner && partners[i] && partners_find(partners[i],
+		    domain, now, &found) && found.mode == PARTNER_ENFORCE) {
+			owner = partners[i];
+			*partner_r = found;
+			*index_r = i;
+		} else {
+			partners_unref(partners[i]);
+		}
+	}
+	return owner;
+}
+
 /* ---- status ------------------------------------------------------------ */
 
 static json_t *time_or_null(int64_t wall)

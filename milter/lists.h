@@ -33,6 +33,17 @@ void lists_free(struct lists *l);
 void lists_find(struct lists *l, const struct conf *conf, const char *domain,
     int64_t now, struct listed listed_r[LISTS_MAX]);
 
+/*
+ * What the lists say about mail to a domain: of those in mode enforce the
+ * first one, in the order of the configuration. The strings of *partner_r
+ * live until the list that is returned is given back with partners_unref();
+ * NULL: no list has the domain.
+ */
+struct partner;
+struct partners *lists_partner(struct lists *l, const struct conf *conf,
+    const char *domain, int64_t now, struct partner *partner_r,
+    size_t *index_r);
+
 /* For `status`: an array with one object for each list; NULL when out of
  * memory. */
 json_t *lists_json(struct lists *l, const struct conf *conf);

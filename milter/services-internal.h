@@ -16,6 +16,7 @@ struct listeners;
 struct logring;
 struct policyd;
 struct rulecounts;
+struct socketmapd;
 struct wire;
 
 #define RELOAD_WAITERS_MAX 32
@@ -50,6 +51,7 @@ struct services {
 
 	/* Of the loop's thread alone. */
 	struct policyd *policyd;	/* NULL: none */
+	struct socketmapd *socketmapd;	/* NULL: none */
 	struct wire *monitor;
 	struct reload_waiter waiters[RELOAD_WAITERS_MAX];
 	size_t waiters_n;

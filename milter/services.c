@@ -9,6 +9,7 @@
 #include "milter/listeners.h"
 #include "milter/lists.h"
 #include "milter/policyd.h"
+#include "milter/socketmapd.h"
 #include "milter/proto.h"
 #include "milter/wire.h"
 #include "policy/fuse.h"
@@ -267,9 +268,10 @@ static json_t *cache_json(struct cache *cache)
 	if (!cache)
 		return json_pack("{s:b}", "open", 0);
 	cache_stat(cache, &st);
-	return json_pack("{s:b, s:o, s:o, s:I}", "open", 1, "policies",
+	return json_pack("{s:b, s:o, s:o, s:o, s:I}", "open", 1, "policies",
 	    store_json(&st.policies), "negatives",
-	    store_json(&st.negatives), "evicted", (json_int_t)st.evicted);
+	    store_json(&st.negatives), "dane", store_json(&st.dane),
+	    "evicted", (json_int_t)st.evicted);
 }
 
 static void add_time(json_t *o, const char *name, int64_t wall)
@@ -326,6 +328,8 @@ json_t *services_status(struct services *s)
 	json_object_set_new(o, "counters", counters_json(&s->counters));
 	json_object_set_new(o, "policy_service", s->policyd ?
 	    policyd_status(s->policyd) : json_null());
+	json_object_set_new(o, "socketmap", s->socketmapd ?
+	    socketmapd_status(s->socketmapd) : json_null());
 	json_object_set_new(o, "cache", cache_json(s->cache));
 	json_object_set_new(o, "history", historian_status(s->historian));
 	json_object_set_new(o, "lists", lists_status(s));

@@ -16,6 +16,8 @@ static const struct kind {
 } kinds[SOCKET_KINDS] = {
 	[SOCKET_POLICY] = { "policy=", "policy service",
 	    offsetof(struct conf, policy_service) },
+	[SOCKET_MAP] = { "map=", "socketmap",
+	    offsetof(struct conf, socketmap) },
 };
 
 _Static_assert(SOCKET_KINDS * CONF_SOCKETS_MAX <= SOCKETS_MAX,

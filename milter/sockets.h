@@ -23,6 +23,7 @@ struct conf;
 
 enum socket_kind {
 	SOCKET_POLICY,
+	SOCKET_MAP,
 	SOCKET_KINDS
 };
 

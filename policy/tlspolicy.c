@@ -179,12 +179,14 @@ static const char *no_promise(const struct tlspolicy_facts *f)
  * is known decides alone, unless the administrator prefers to wait. */
 static bool not_known(struct decision *d)
 {
-	if (!d->f->outage)
+	if (!d->f->outage) {
 		no_answer(d, SOCKETMAP_TEMP, "the lookup is under way");
-	else if (d->o->outage_temp)
+		d->answer.waits = true;
+	} else if (d->o->outage_temp) {
 		no_answer(d, SOCKETMAP_TEMP, cannot_look_up);
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 

@@ -132,6 +132,8 @@ struct tlspolicy_answer {
 	enum socketmap_status status;
 	enum tlspolicy_source source;
 	enum tls_level level;	/* SOCKETMAP_OK */
+	bool waits;		/* SOCKETMAP_TEMP, only because the first
+				 * lookup has not ended */
 	const char *why;	/* a static text: what decided; the reason
 				 * of SOCKETMAP_TEMP */
 };

@@ -167,16 +167,52 @@ static const struct {
 	    "\"/h\",\n  \"/i\", \"/j\", \"/k\", \"/l\", \"/m\", \"/n\", "
 	    "\"/o\", \"/p\",\n  \"/q\"}\n",
 	    F "4: policy_service: more than 16 sockets" },
-	{ "feature of later", "\nsocketmap = {\"inet:8461@127.0.0.1\"}\n",
-	    F "2: \"socketmap\" is not built yet" },
-	{ "section of later", "mode = observe\npostfix {\n"
-	    "version = \"3.7\"\n}\n",
-	    F "2: section \"postfix\" is not built yet" },
+	{ "feature of later", "\nmetrics = \"127.0.0.1:9893\"\n",
+	    F "2: \"metrics\" is not built yet" },
+	{ "section of later", "mode = observe\nwatch {\n"
+	    "interval = 6h\n}\n",
+	    F "2: section \"watch\" is not built yet" },
 	{ "empty section of later", "watch {\n}\n",
 	    F "1: section \"watch\" is not built yet" },
-	{ "titled section of later",
-	    "destination \"partner\" { level = secure }\n",
-	    F "1: section \"destination\" is not built yet" },
+	{ "socketmap: that of the policy service", "policy_service = "
+	    "\"/run/a\"\nsocketmap = {\"inet:1@127.0.0.1\", \"/run/a\"}\n",
+	    F "2: policy_service and socketmap are the same socket" },
+	{ "Postfix of no version", "postfix {\n version = \"three\"\n}\n",
+	    F "2: version: \"three\" is not a version of Postfix such as "
+	    "3.7" },
+	{ "a level nobody knows", "postfix { default_level = secured }\n",
+	    F "1: default_level: \"secured\" is none of: none may encrypt "
+	    "dane dane-only fingerprint verify secure" },
+	{ "an outage that does not end",
+	    "postfix {\n on_outage = perm\n}\n",
+	    F "2: on_outage: \"perm\" is none of: notfound temp" },
+	{ "destination without a level",
+	    "\ndestination \"a.example\" { }\n",
+	    F "2: destination \"a.example\" has no level" },
+	{ "destination that is no next hop",
+	    "destination \"a b\" { level = may }\n",
+	    F "1: destination \"a b\": not a domain, [host], either with "
+	    ":port, .domain or address" },
+	{ "destination twice in other words",
+	    "destination \"B\303\274cher.example\" { level = may }\n"
+	    "destination \"a.example\" { level = may }\n"
+	    "destination \"xn--bcher-kva.EXAMPLE:25\" { level = may }\n",
+	    F "3: destination \"xn--bcher-kva.EXAMPLE:25\" is there twice, "
+	    "first as \"B\303\274cher.example\" in line 1" },
+	{ "PF-TP-10: match at a level that has none",
+	    "destination \"a.example\" {\n level = dane\n"
+	    " match = {\"b.example\"}\n}\n",
+	    F "3: destination \"a.example\": match: only for fingerprint, "
+	    "verify and secure" },
+	{ "PF-TP-10: a fingerprint without one",
+	    "destination \"a.example\" { level = fingerprint }\n",
+	    F "1: destination \"a.example\": match: a fingerprint is "
+	    "needed" },
+	{ "PF-TP-21: a match that writes on",
+	    "destination \"a.example\" {\n level = secure\n"
+	    " match = {\"b.example protocols=SSLv3\"}\n}\n",
+	    F "3: destination \"a.example\": match: not a host name, "
+	    "\".domain\" nor a keyword" },
 	{ "list without a source", "\nlist \"l\" { }\n",
 	    F "2: list \"l\" has neither a file nor a url" },
 	{ "list with two sources", "list \"l\" {\n file = \"/partners\"\n"

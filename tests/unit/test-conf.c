@@ -668,7 +668,71 @@ static void the_sample_is_complete(void)
 	free(sample);
 }
 
+/* ---- outgoing mail ----------------------------------------------------- */
+
+static void destinations_are_found(void)
+{
+	static const char text[] =
+	    "postfix { version = \"3.10.5\" dane = yes\n"
+	    " default_level = encrypt on_outage = temp }\n"
+	    "destination \".example\" { level = may }\n"
+	    "destination \"Partner.Example\" { level = secure\n"
+	    " match = {\".hosts.example\", \"nexthop\"} }\n"
+	    "destination \".partner.example\" { level = encrypt }\n"
+	    "destination \"[partner.example]:587\" { level = dane-only }\n"
+	    "destination \"[192.0.2.1]\" { level = none }\n";
+	static const struct {
+		const char *label, *key, *title;
+	} rows[] = {
+		{ "its own name", "partner.example", "Partner.Example" },
+		{ "in another spelling", "PARTNER.example.:smtp",
+			"Partner.Example" },
+		{ "another port", "partner.example:587", NULL },
+		{ "a smart host", "[partner.example]:submission",
+			"[partner.example]:587" },
+		{ "its host at port 25", "[partner.example]", NULL },
+		{ "below it", "a.partner.example", ".partner.example" },
+		{ "far below it", "a.b.partner.example",
+			".partner.example" },
+		{ "beside it", "a.other.example", ".example" },
+		{ "below, at another port", "a.partner.example:587", NULL },
+		{ "no dot before it", "xpartner.example", ".example" },
+		{ "a parent as Postfix asks for it (PF-TP-02)",
+			".partner.example", ".partner.example" },
+		{ "an address", "192.0.2.1", "[192.0.2.1]" },
+		{ "nothing", "a b", NULL },
+	};
+	struct conf *c = load_good(text);
+	struct nexthop hop;
+
+	CU_ASSERT_EQUAL(c->postfix.version, POSTFIX_VERSION(3, 10));
+	CU_ASSERT(c->postfix.dane && c->postfix.outage_temp);
+	CU_ASSERT_EQUAL(c->postfix.default_level, TLS_LEVEL_ENCRYPT);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct tlspolicy_override *ov;
+		const char *title = NULL;
+
+		nexthop_parse(rows[i].key, strlen(rows[i].key), &hop);
+		ov = conf_destination_find(c, &hop, &title);
+		CHECK_CASE(rows[i].label, (ov != NULL) ==
+		    (rows[i].title != NULL));
+		if (rows[i].title && title)
+			CHECK_CASE_STR(rows[i].label, title, rows[i].title);
+	}
+	nexthop_parse("partner.example", 15, &hop);
+	CU_ASSERT_EQUAL(conf_destination_find(c, &hop, NULL)->match_n, 2);
+	conf_unref(c);
+	c = load_good("");
+	CU_ASSERT_PTR_NULL(conf_destination_find(c, &hop, NULL));
+	CU_ASSERT_EQUAL(c->postfix.version, POSTFIX_VERSION(3, 7));
+	CU_ASSERT(!c->postfix.dane && !c->postfix.outage_temp);
+	CU_ASSERT_EQUAL(c->postfix.default_level, TLS_LEVEL_MAY);
+	CU_ASSERT_EQUAL(c->socketmap.n, 0);
+	conf_unref(c);
+}
+
 static const struct unit_test tests[] = {
+	{ "destinations are found", destinations_are_found },
 	{ "defaults touch nothing", defaults_touch_nothing },
 	{ "values arrive", values_arrive },
 	{ "rules arrive", rules_arrive },
