@@ -107,7 +107,6 @@ static bool take_domain(struct conn *conn, const json_t *value, char *domain)
 struct found {
 	const char *domain;
 	json_t *record;		/* NULL: there is none */
-	enum standing standing;
 };
 
 static void view_record(void *arg, const struct record *rec)
@@ -115,7 +114,6 @@ static void view_record(void *arg, const struct record *rec)
 	struct found *f = arg;
 
 	f->record = cachejson_from_record(f->domain, rec, clock_wall());
-	f->standing = fresh_standing(rec, clock_wall());
 }
 
 static void find_record(struct conn *conn, struct found *f)
@@ -156,20 +154,6 @@ void conn_done_text(struct conn *conn, const char *domain, bool ok,
 		conn_refuse(conn, text);
 }
 
-/* A lookup that failed leaves a record too, which says why. */
-static void done_query(struct conn *conn, const char *domain, bool ok,
-    const char *text)
-{
-	struct found f = { .domain = domain };
-
-	conn_end_job(conn);
-	find_record(conn, &f);
-	if (ok || f.record)
-		answer_record(conn, &f, true);
-	else
-		conn_refuse(conn, text);
-}
-
 static void ask_one(struct conn *conn, json_t *request, enum learner_op op,
     const char *domain, job_done_fn *done)
 {
@@ -178,23 +162,6 @@ static void ask_one(struct conn *conn, json_t *request, enum learner_op op,
 		return;
 	conn_end_job(conn);
 	conn_refuse(conn, "too much to do, try again later");
-}
-
-/* What is in force; a domain never looked up is looked up now. */
-static void run_query(struct conn *conn, json_t *request)
-{
-	char domain[MTASTS_DOMAIN_SIZE];
-	struct found f = { .domain = domain, .standing = STANDING_UNKNOWN };
-
-	if (!take_domain(conn, json_object_get(request, "domain"), domain))
-		return;
-	find_record(conn, &f);
-	if (f.record && f.standing != STANDING_UNKNOWN) {
-		answer_record(conn, &f, false);
-		return;
-	}
-	json_decref(f.record);
-	ask_one(conn, request, LEARNER_LOOKUP, domain, done_query);
 }
 
 static void run_purge(struct conn *conn, json_t *request)
@@ -449,7 +416,7 @@ static const struct {
 	{ "history-list", control_history_list },
 	{ "history-purge", control_history_purge },
 	{ "list-refresh", control_list_refresh },
-	{ "query", run_query },
+	{ "query", control_query },
 	{ "reload", run_reload },
 	{ "status", run_status },
 };

@@ -70,6 +70,9 @@ void conn_done_text(struct conn *conn, const char *domain, bool ok,
  * a domain's. */
 bool conn_forget(struct conn *conn, const char *domain, const char *network);
 
+/* control-query.c */
+void control_query(struct conn *conn, json_t *request);
+
 /* control-lists.c */
 void control_list_refresh(struct conn *conn, json_t *request);
 

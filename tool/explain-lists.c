@@ -130,7 +130,14 @@ static struct partners *open_copy(struct tool *t,
 	return copy.partners;
 }
 
-/* Ask a list; what came from a URL is not read as root. */
+struct partners *explain_list_open(struct tool *t,
+    const struct conf_list *list)
+{
+	if (list->partners)
+		return partners_ref(list->partners);
+	return access_drop_root(t) ? open_copy(t, list) : NULL;
+}
+
 static struct listed ask(struct tool *t, const struct conf_list *list,
     const char *domain)
 {
@@ -139,9 +146,7 @@ static struct listed ask(struct tool *t, const struct conf_list *list,
 
 	if (!domain)
 		return listed;
-	if (list->partners)
-		return look_up(list->partners, domain);
-	p = access_drop_root(t) ? open_copy(t, list) : NULL;
+	p = explain_list_open(t, list);
 	listed = look_up(p, domain);
 	partners_unref(p);
 	return listed;

@@ -21,6 +21,12 @@ struct tool;
 bool explain_listed(struct tool *t, const struct conf *conf,
     const struct strv *options, struct message_facts *m, struct buf *err);
 
+/* A list: of its file, or the last good copy of what came from its URL, which
+ * is not read as root. The caller gives it back with partners_unref(). NULL
+ * after a complaint. */
+struct partners *explain_list_open(struct tool *t,
+    const struct conf_list *list);
+
 /* "enforce", "testing", "no" or "unknown". */
 const char *explain_listed_name(enum listed_mode mode);
 

@@ -36,8 +36,7 @@ struct fresh_limits lookup_limits(const struct conf *conf)
 	    .max_negative = conf->max_negative };
 }
 
-/* A context as the configuration says; NULL after a complaint. */
-static struct mtasts_ctx *context_new(const struct conf *conf)
+struct mtasts_ctx *lookup_context(const struct conf *conf)
 {
 	const char **servers = mem_array(conf->dns_servers.n + 1,
 	    sizeof(*servers));
@@ -146,7 +145,7 @@ bool lookup_run(const struct conf *conf, const struct lookup *lookups,
 
 	if (n == 0)
 		return true;
-	run.ctx = context_new(conf);
+	run.ctx = lookup_context(conf);
 	run.ones = mem_array(n, sizeof(*run.ones));
 	if (!run.ctx || !run.ones) {
 		mtasts_ctx_free(run.ctx);

@@ -16,6 +16,7 @@
 #include "milter/services.h"
 #include "mtasts/cachejson.h"
 #include "tests/unit/failmalloc.h"
+#include "tests/unit/no-learner.h"
 #include "tests/unit/tmpdir.h"
 #include "tests/unit/unit.h"
 #include "util/clock.h"

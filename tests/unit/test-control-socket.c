@@ -15,6 +15,7 @@
 #include "milter/learner.h"
 #include "milter/services.h"
 #include "mtasts/cachejson.h"
+#include "tests/unit/no-learner.h"
 #include "tests/unit/tmpdir.h"
 #include "tests/unit/unit.h"
 #include "util/clock.h"
@@ -349,33 +350,72 @@ static void lists_hold_every_record_once(void)
 	socket_close();
 }
 
+/* A question of this kind about that name ends. */
+static void end_question(enum learner_op op, const char *name, bool ok,
+    const char *text)
+{
+	struct asked a = take_question();
+
+	CU_ASSERT_EQUAL(a.op, op);
+	CU_ASSERT_STRING_EQUAL(a.domain, name);
+	a.fn(a.arg, ok, text);
+}
+
 static void a_query_waits_for_the_lookup(void)
 {
 	struct control_client *c;
-	struct asked a;
 	json_t *answer;
 
 	socket_open();
 	c = connect_client();
 	say(c, "{\"command\":\"query\",\"domain\":\"D00000.example.\"}");
-	a = take_question();
-	CU_ASSERT_EQUAL(a.op, LEARNER_LOOKUP);
-	CU_ASSERT_STRING_EQUAL(a.domain, "d00000.example");
+	end_question(LEARNER_LOOKUP, "d00000.example", true, "");
 	put_policies(1);
-	a.fn(a.arg, true, "");
+	end_question(LEARNER_DANE, "d00000.example", false, "error");
 	answer = hear(c);
 	CU_ASSERT(json_is_true(json_object_get(answer, "live")));
 	CU_ASSERT(json_is_object(json_object_get(answer, "record")));
+	CU_ASSERT(json_is_null(json_object_get(answer, "dane")));
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(answer,
+	    "answers")), 4);
 	json_decref(answer);
 	say(c, "{\"command\":\"query\",\"domain\":\"d00000.example\"}");
+	end_question(LEARNER_DANE, "d00000.example", true, "none");
 	answer = hear(c);
 	CU_ASSERT(json_is_false(json_object_get(answer, "live")));
 	json_decref(answer);
-	CU_ASSERT_EQUAL(world.total, 1);
+	CU_ASSERT_EQUAL(world.total, 3);
 	say(c, "{\"command\":\"query\",\"domain\":\"a.example\"}");
-	a = take_question();
-	a.fn(a.arg, false, "no room");
+	end_question(LEARNER_LOOKUP, "a.example", false, "no room");
+	end_question(LEARNER_DANE, "a.example", false, "no room");
 	expect(c, "{\"ok\":false,\"error\":\"no room\"}");
+	control_close(c);
+	socket_close();
+}
+
+static void a_query_names_any_next_hop(void)
+{
+	struct control_client *c;
+	json_t *answer;
+
+	socket_open();
+	put_policies(1);
+	c = connect_client();
+	say(c, "{\"command\":\"query\",\"domain\":"
+	    "\"[D00000.example]:587\"}");
+	end_question(LEARNER_DANE, "[d00000.example]:587", true, "none");
+	answer = hear(c);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(answer,
+	    "next_hop")), "[d00000.example]:587");
+	json_decref(answer);
+	say(c, "{\"command\":\"query\",\"domain\":\"[192.0.2.1]\"}");
+	answer = hear(c);
+	CU_ASSERT(json_is_true(json_object_get(answer, "ok")));
+	CU_ASSERT(json_is_null(json_object_get(answer, "record")));
+	json_decref(answer);
+	say(c, "{\"command\":\"query\",\"domain\":\"a b\"}");
+	expect(c, "{\"ok\":false,\"error\":"
+	    "\"not a domain name or next hop\"}");
 	control_close(c);
 	socket_close();
 }
@@ -444,6 +484,7 @@ static void an_import_ends_with_its_count(void)
 {
 	json_t *request = import_request(300);
 	struct control_client *c;
+	json_t *answer;
 	struct asked a;
 	struct buf err;
 
@@ -467,8 +508,11 @@ static void an_import_ends_with_its_count(void)
 	do {
 		a = take_question();
 		a.fn(a.arg, true, "");
-	} while (a.op != LEARNER_LOOKUP);
-	expect(c, "{\"ok\":true,\"live\":true,\"record\":null}");
+	} while (a.op != LEARNER_DANE);
+	answer = hear(c);
+	CU_ASSERT(json_is_true(json_object_get(answer, "ok")));
+	CU_ASSERT(json_is_null(json_object_get(answer, "record")));
+	json_decref(answer);
 	json_decref(request);
 	buf_clear(&err);
 	control_close(c);
@@ -700,6 +744,7 @@ static const struct unit_test tests[] = {
 	{ "requests are answered", requests_are_answered },
 	{ "lists hold every record once", lists_hold_every_record_once },
 	{ "a query waits for the lookup", a_query_waits_for_the_lookup },
+	{ "a query names any next hop", a_query_names_any_next_hop },
 	{ "a refresh asks a few at a time", a_refresh_asks_a_few_at_a_time },
 	{ "an import ends with its count", an_import_ends_with_its_count },
 	{ "older policies are not imported", older_policies_are_not_imported },
