@@ -27,7 +27,7 @@ WRAPPED_BY = {
     "libmilter/": "milter/door.c",
     "lmdb.h": "util/store.c",
     "seccomp.h": "util/sandbox.c",
-    "unbound": "mtasts/dns.c",
+    "unbound": "mtasts/dns-unbound.c",
 }
 
 OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
