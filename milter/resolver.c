@@ -46,9 +46,20 @@ struct resolver {
 	struct evio *control_io;
 	struct evio *peer_io;
 	struct sandbox_state sandbox;
+	/* What the log has told. */
+	enum dns_validation validation;
+	enum dns_mta mta;
 	struct buf message;
 	bool ending;
 };
+
+/* Whether somebody needs to know what DNS gives the mail server: for now,
+ * whoever looks at the status. */
+static bool wants_mta_test(const struct conf *c)
+{
+	(void)c;
+	return true;
+}
 
 /* ---- sending ----------------------------------------------------------- */
 
@@ -131,15 +142,29 @@ static const char *validation_name(enum dns_validation v)
 	return "unknown";
 }
 
+static const char *mta_name(enum dns_mta m)
+{
+	switch (m) {
+	case DNS_MTA_TESTING: return "testing";
+	case DNS_MTA_AD: return "works";
+	case DNS_MTA_NO_AD: return "failed";
+	}
+	return "unknown";
+}
+
 static void send_status(struct resolver *r)
 {
-	const char *why;
+	const char *why, *mta_why;
 	enum dns_validation v = dns_validation(r->ctx->dns, &why);
-	json_t *o = json_pack("{s{sbsbsb}s{ssss}s{ssssss}}",
+	enum dns_mta mta = dns_mta(r->ctx->dns, &mta_why);
+	json_t *o = json_pack("{s{sbsbsb}s{ssssssss}s{ssssssss}}",
 	    "sandbox", "wanted", r->conf->sandbox,
 	    "landlock", r->sandbox.landlock, "seccomp", r->sandbox.seccomp,
 	    "dnssec", "validation", validation_name(v), "reason", why,
-	    "libraries", "libcurl", fetch_library_version(),
+	    "mta", wants_mta_test(r->conf) ? mta_name(mta) : "off",
+	    "mta_reason", mta_why,
+	    "libraries", "c-ares", dns_stub_library_version(),
+	    "libcurl", fetch_library_version(),
 	    "libunbound", dns_library_version(),
 	    "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
@@ -276,18 +301,45 @@ static void on_control(void *arg, int fd, unsigned events)
 		r->ending = true;
 }
 
-/* Said once for each change; status and metrics repeat it. */
-static void on_validation(void *arg)
+/* Each is said once for each change; status and metrics repeat it. */
+static void log_validation(struct resolver *r)
 {
-	struct resolver *r = arg;
 	const char *why;
+	enum dns_validation v = dns_validation(r->ctx->dns, &why);
 
-	if (dns_validation(r->ctx->dns, &why) == DNS_VALIDATION_WORKS)
+	if (v == r->validation)
+		return;
+	r->validation = v;
+	if (v == DNS_VALIDATION_WORKS)
 		log_info(NULL, "DNSSEC validation works");
 	else
 		log_warn(NULL, "the DNS servers do not deliver DNSSEC (%s); "
 		    "answers are used without validation, and it is tried "
 		    "again", why);
+}
+
+static void log_mta(struct resolver *r)
+{
+	const char *why;
+	enum dns_mta mta = dns_mta(r->ctx->dns, &why);
+
+	if (!wants_mta_test(r->conf) || mta == r->mta)
+		return;
+	r->mta = mta;
+	if (mta == DNS_MTA_AD)
+		log_notice(NULL, "the servers of resolv.conf set AD: DANE "
+		    "answers can be given to the mail server");
+	else
+		log_warn(NULL, "the servers of resolv.conf do not set AD "
+		    "(%s): no DANE answers are given to the mail server", why);
+}
+
+static void on_validation(void *arg)
+{
+	struct resolver *r = arg;
+
+	log_validation(r);
+	log_mta(r);
 	send_status(r);
 }
 
@@ -365,6 +417,7 @@ static struct mtasts_ctx *make_ctx(const struct conf *c, struct needs need,
 		.https_port = c->https_port,
 		.max_lookups = ASKER_LOOKUPS,
 	};
+	struct ctx_extra extra = { .mta_test = wants_mta_test(c) };
 	struct mtasts_ctx *ctx;
 
 	if (!servers) {
@@ -373,7 +426,7 @@ static struct mtasts_ctx *make_ctx(const struct conf *c, struct needs need,
 	}
 	for (size_t i = 0; i < c->dns_servers.n; i++)
 		servers[i] = c->dns_servers.v[i];
-	ctx = mtasts_ctx_new(&o, err, errsize);
+	ctx = ctx_new(&o, &extra, err, errsize);
 	free(servers);
 	return ctx;
 }
@@ -413,6 +466,8 @@ static int open_ctx(struct resolver *r)
 			return EX_CONFIG;
 		}
 	}
+	r->validation = dns_validation(r->ctx->dns, NULL);
+	log_mta(r);
 	dns_on_validation(r->ctx->dns, on_validation, r);
 	r->asker = asker_new(r->ctx, send_answer, r);
 	r->lister = lister_new(r->ctx, &(struct lister_handler){

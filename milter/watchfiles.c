@@ -46,8 +46,8 @@ static void watch(struct monitor *m, const char *path)
 void watchfiles_set(struct monitor *m)
 {
 	forget_all(m);
-	if (m->conf->dns_servers.n == 0)
-		watch(m, "/etc/resolv.conf");
+	/* Also when we ask others: the mail server asks these. */
+	watch(m, "/etc/resolv.conf");
 	if (m->conf->dnssec == DNSSEC_VALIDATE)
 		watch(m, m->conf->trust_anchor);
 	if (*m->conf->ca_file) {

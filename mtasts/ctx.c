@@ -14,49 +14,28 @@
 #define HTTPS_TIMEOUT_MAX_MS 600000
 #define ANCHOR_SIZE_MAX 65536
 
-/* Read a small text file into out; false with a sentence in err. */
-static bool read_file(const char *path, struct buf *out, struct buf *err)
-{
-	char part[4096];
-	FILE *f = fopen(path, "re");
-	size_t n;
-	bool failed;
-
-	if (!f) {
-		buf_addf(err, "%s: %s", path, strerror(errno));
-		return false;
-	}
-	while ((n = fread(part, 1, sizeof(part), f)) > 0)
-		buf_add(out, part, n);
-	failed = ferror(f) != 0;
-	fclose(f);
-	if (failed || out->failed)
-		buf_addf(err, "%s: %s", path,
-		    failed ? "cannot be read" : "too long");
-	return !failed && !out->failed;
-}
-
 static uint32_t or_default(uint32_t value, uint32_t preset)
 {
 	return value ? value : preset;
 }
 
 static bool open_dns(struct mtasts_ctx *ctx, const struct mtasts_options *o,
-    struct buf *err)
+    const struct ctx_extra *extra, struct buf *err)
 {
 	struct dns_options d = {
 		.servers = o->dns_servers,
 		.validate = o->dnssec == MTASTS_DNSSEC_VALIDATE,
 		.anchors = o->trust_anchor_text,
 		.timeout_ms = or_default(o->dns_timeout_ms, 5000),
+		.mta_test = extra->mta_test,
 	};
 	struct buf anchors;
 	bool good = true;
 
 	buf_init(&anchors, ANCHOR_SIZE_MAX);
 	if (d.validate && !d.anchors) {
-		good = read_file(o->trust_anchor ? o->trust_anchor :
-		    DEFAULT_ANCHOR, &anchors, err);
+		good = buf_add_file(&anchors, o->trust_anchor ?
+		    o->trust_anchor : DEFAULT_ANCHOR, err);
 		d.anchors = buf_str(&anchors);
 	}
 	if (good)
@@ -87,7 +66,7 @@ static bool open_fetcher(struct mtasts_ctx *ctx,
 }
 
 static bool ctx_init(struct mtasts_ctx *ctx, const struct mtasts_options *o,
-    struct buf *err)
+    const struct ctx_extra *extra, struct buf *err)
 {
 	ctx->queue_tail = &ctx->queue;
 	ctx->allow_private = o->allow_private;
@@ -98,11 +77,11 @@ static bool ctx_init(struct mtasts_ctx *ctx, const struct mtasts_options *o,
 		buf_addf(err, "epoll: %s", strerror(errno));
 		return false;
 	}
-	return open_dns(ctx, o, err) && open_fetcher(ctx, o, err);
+	return open_dns(ctx, o, extra, err) && open_fetcher(ctx, o, err);
 }
 
-struct mtasts_ctx *mtasts_ctx_new(const struct mtasts_options *options,
-    char *err, size_t errsize)
+struct mtasts_ctx *ctx_new(const struct mtasts_options *options,
+    const struct ctx_extra *extra, char *err, size_t errsize)
 {
 	static const struct mtasts_options defaults;
 	struct mtasts_ctx *ctx = calloc(1, sizeof(*ctx));
@@ -111,7 +90,8 @@ struct mtasts_ctx *mtasts_ctx_new(const struct mtasts_options *options,
 	buf_init(&why, 1000);
 	if (!ctx)
 		buf_adds(&why, "out of memory");
-	if (ctx && !ctx_init(ctx, options ? options : &defaults, &why)) {
+	if (ctx && !ctx_init(ctx, options ? options : &defaults, extra,
+	    &why)) {
 		mtasts_ctx_free(ctx);
 		ctx = NULL;
 	}
@@ -119,6 +99,14 @@ struct mtasts_ctx *mtasts_ctx_new(const struct mtasts_options *options,
 		snprintf(err, errsize, "%s", buf_str(&why));
 	buf_clear(&why);
 	return ctx;
+}
+
+struct mtasts_ctx *mtasts_ctx_new(const struct mtasts_options *options,
+    char *err, size_t errsize)
+{
+	static const struct ctx_extra none;
+
+	return ctx_new(options, &none, err, errsize);
 }
 
 void mtasts_ctx_free(struct mtasts_ctx *ctx)

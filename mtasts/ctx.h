@@ -31,6 +31,15 @@ struct mtasts_ctx {
 	struct lookup **queue_tail;
 };
 
+/* What only our own programs ask for. Zero-initialise. */
+struct ctx_extra {
+	bool mta_test;		/* dns_mta() of ctx->dns is wanted */
+};
+
+/* mtasts_ctx_new(), with more. */
+struct mtasts_ctx *ctx_new(const struct mtasts_options *options,
+    const struct ctx_extra *extra, char *err, size_t errsize);
+
 /* End every lookup with MTASTS_E_CANCELLED; for mtasts_ctx_free(). */
 void lookup_cancel_all(struct mtasts_ctx *ctx);
 

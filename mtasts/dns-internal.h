@@ -47,4 +47,12 @@ const char *dns_unbound_add_anchor(struct dns_upstream *u, const char *line);
 /* Make it read and check all it was told, now; before any question. */
 bool dns_unbound_ready(struct dns_upstream *u, struct buf *err);
 
+/* ---- c-ares: dns-stub.c ------------------------------------------------ */
+
+/* Asks these servers, one after the other until one answers, and validates
+ * nothing: an answer is secure if they set AD in it. At least one server, as
+ * nameserver_parse() reads them. NULL with a sentence in err. */
+struct dns_upstream *dns_stub_new(struct evloop *loop,
+    const char *const *servers, uint32_t timeout_ms, struct buf *err);
+
 #endif

@@ -8,9 +8,8 @@
 
 #include "mtasts/dns-internal.h"
 #include "mtasts/evloop.h"
+#include "mtasts/nameserver.h"
 #include "util/buf.h"
-#include "util/netaddr.h"
-#include "util/str.h"
 
 /* ---- libunbound on our event loop -------------------------------------- */
 
@@ -317,31 +316,16 @@ static bool ub_failed(struct buf *err, const char *what, int rc)
 	return false;
 }
 
-/* "ADDR" or "ADDR@PORT", numeric. */
-static bool is_server(const char *s)
-{
-	const char *at = strchr(s, '@');
-	size_t len = at ? (size_t)(at - s) : strlen(s);
-	char host[NETADDR_TEXT];
-	struct netaddr addr;
-	uint64_t port = 53;
-
-	if (len >= sizeof(host) || (at && !str_to_u64(at + 1, 65535, &port)))
-		return false;
-	memcpy(host, s, len);
-	host[len] = '\0';
-	return port > 0 && netaddr_parse(host, &addr);
-}
-
 static bool add_servers(struct ub_ctx *ctx, const struct dns_options *o,
     struct buf *err)
 {
-	const char *file = o->resolv_conf ? o->resolv_conf :
-	    "/etc/resolv.conf";
+	const char *file = o->resolv_conf ? o->resolv_conf : RESOLV_CONF;
+	struct netaddr addr;
+	uint16_t port;
 	int rc;
 
 	for (size_t i = 0; o->servers && o->servers[i]; i++) {
-		if (!is_server(o->servers[i])) {
+		if (!nameserver_parse(o->servers[i], &addr, &port)) {
 			buf_addf(err, "DNS server \"%s\" is not ADDRESS or "
 			    "ADDRESS@PORT", o->servers[i]);
 			return false;

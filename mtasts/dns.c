@@ -3,8 +3,10 @@
 
 #include "mtasts/dns.h"
 
+#include "mtasts/adtest.h"
 #include "mtasts/dns-internal.h"
 #include "mtasts/evloop.h"
+#include "mtasts/nameserver.h"
 #include "mtasts/selftest.h"
 #include "util/buf.h"
 
@@ -23,6 +25,9 @@ struct dns {
 	struct selftest *selftest;
 	enum dns_validation validation;
 	char why[160];
+	struct dns_upstream *mta_servers[RESOLV_CONF_SERVERS];
+	struct adtest *mta_test;	/* NULL: not wanted, or impossible */
+	char mta_why[160];		/* if it is NULL */
 	dns_validation_fn *on_validation;
 	void *on_validation_arg;
 };
@@ -171,8 +176,6 @@ static struct dns_query *query_new(struct dns *d, const char *name,
 	size_t len = strlen(name);
 	struct dns_query *q;
 
-	if (d->jobs_n >= JOBS_MAX)
-		return NULL;
 	q = calloc(1, sizeof(*q) + len + 1);
 	if (!q)
 		return NULL;
@@ -198,7 +201,8 @@ static struct dns_upstream *current_upstream(const struct dns *d)
 struct dns_query *dns_query_start(struct dns *d, const char *name,
     enum dns_type type, dns_fn *fn, void *arg)
 {
-	struct dns_query *q = query_new(d, name, type, fn, arg);
+	struct dns_query *q = d->jobs_n < JOBS_MAX ?
+	    query_new(d, name, type, fn, arg) : NULL;
 
 	if (!q)
 		return NULL;
@@ -248,29 +252,45 @@ static void release_waiting(struct dns *d)
 	d->waiting_tail = &d->waiting;
 }
 
+static struct dns_query *ask_soa(struct dns *d,
+    struct dns_upstream *upstream, const char *zone, dns_fn *fn, void *arg)
+{
+	struct dns_query *q = query_new(d, zone, DNS_SOA, fn, arg);
+
+	if (q)
+		query_submit(q, upstream);
+	return q;
+}
+
 static struct dns_query *ask_validated(void *arg, const char *zone,
     dns_fn *fn, void *fn_arg)
 {
 	struct dns *d = arg;
-	struct dns_query *q = query_new(d, zone, DNS_SOA, fn, fn_arg);
 
-	if (q)
-		query_submit(q, d->validating);
-	return q;
+	return ask_soa(d, d->validating, zone, fn, fn_arg);
 }
 
-static void test_ended(void *arg, bool passed, const char *why)
+static void tell_change(void *arg)
 {
-	enum dns_validation now = passed ? DNS_VALIDATION_WORKS :
-	    DNS_VALIDATION_FAILED;
 	struct dns *d = arg;
-	bool changed = d->validation != now;
+
+	if (d->on_validation)
+		d->on_validation(d->on_validation_arg);
+}
+
+static void test_ended(void *arg, enum selftest_result result,
+    const char *why)
+{
+	enum dns_validation now = result == SELFTEST_PASSED ?
+	    DNS_VALIDATION_WORKS : DNS_VALIDATION_FAILED;
+	struct dns *d = arg;
+	bool changed = d->validation != now || strcmp(d->why, why) != 0;
 
 	d->validation = now;
 	set_why(d->why, sizeof(d->why), why);
 	release_waiting(d);
-	if (changed && d->on_validation)
-		d->on_validation(d->on_validation_arg);
+	if (changed)
+		tell_change(d);
 }
 
 enum dns_validation dns_validation(const struct dns *d, const char **why_r)
@@ -286,7 +306,96 @@ void dns_on_validation(struct dns *d, dns_validation_fn *fn, void *arg)
 	d->on_validation_arg = arg;
 }
 
+/* ---- what the MTA gets ------------------------------------------------- */
+
+static struct dns_query *ask_mta_server(void *arg, size_t server,
+    const char *zone, dns_fn *fn, void *fn_arg)
+{
+	struct dns *d = arg;
+
+	return ask_soa(d, d->mta_servers[server], zone, fn, fn_arg);
+}
+
+enum dns_mta dns_mta(const struct dns *d, const char **why_r)
+{
+	if (d->mta_test)
+		return adtest_state(d->mta_test, why_r);
+	if (why_r)
+		*why_r = d->mta_why;
+	return DNS_MTA_NO_AD;
+}
+
+/* True if all of them can be asked: c-ares knows no scopes. */
+static bool can_ask(struct dns *d, const char *const *servers)
+{
+	struct netaddr addr;
+	uint16_t port;
+
+	for (; *servers; servers++)
+		if (!nameserver_parse(*servers, &addr, &port)) {
+			snprintf(d->mta_why, sizeof(d->mta_why),
+			    "%s: cannot be tested", *servers);
+			return false;
+		}
+	return true;
+}
+
+/* What is wrong with resolv.conf costs DANE, and nothing else. */
+static bool open_mta_test(struct dns *d, const struct dns_options *o,
+    struct buf *err)
+{
+	struct adtest_owner owner = { ask_mta_server, tell_change, d };
+	struct resolv_conf rc;
+	struct buf why;
+	bool good;
+
+	if (!o->mta_test) {
+		set_why(d->mta_why, sizeof(d->mta_why), "not tested");
+		return true;
+	}
+	buf_init(&why, sizeof(d->mta_why));
+	good = resolv_conf_read(o->resolv_conf, &rc, &why);
+	if (!good)
+		set_why(d->mta_why, sizeof(d->mta_why), buf_str(&why));
+	buf_clear(&why);
+	if (!good || !can_ask(d, rc.servers))
+		return true;
+	for (size_t i = 0; rc.servers[i]; i++) {
+		const char *one[] = { rc.servers[i], NULL };
+
+		d->mta_servers[i] = dns_stub_new(d->loop, one, d->timeout_ms,
+		    err);
+		if (!d->mta_servers[i])
+			return false;
+	}
+	d->mta_test = adtest_new(d->loop, &owner, rc.servers);
+	if (!d->mta_test)
+		buf_adds(err, "out of memory");
+	return d->mta_test != NULL;
+}
+
+/* The zones of our trust anchors, if we have any, else the root. */
+static bool begin_mta_test(struct dns *d, struct buf *err)
+{
+	if (!d->mta_test)
+		return true;
+	if (!d->selftest && !adtest_add_zone(d->mta_test, ".", 1)) {
+		buf_adds(err, "out of memory");
+		return false;
+	}
+	adtest_begin(d->mta_test);
+	return true;
+}
+
 /* ---- setting up -------------------------------------------------------- */
+
+static bool add_zone(struct dns *d, const char *line)
+{
+	size_t len = strcspn(line, " \t");
+
+	return selftest_add_zone(d->selftest, line, len) &&
+	    (!d->mta_test || adtest_add_zone(d->mta_test, line, len));
+}
 
 static bool add_anchor(struct dns *d, char *line, unsigned number,
     struct buf *err)
@@ -298,8 +407,7 @@ static bool add_anchor(struct dns *d, char *line, unsigned number,
 	if (!*line)
 		return true;
 	why = dns_unbound_add_anchor(d->validating, line);
-	if (!why && selftest_add_zone(d->selftest, line,
-	    strcspn(line, " \t")))
+	if (!why && add_zone(d, line))
 		return true;
 	buf_addf(err, "trust anchor, line %u: %s", number,
 	    why ? why : "out of memory");
@@ -327,7 +435,10 @@ static bool add_anchors(struct dns *d, const char *text, struct buf *err)
 static bool start_validation(struct dns *d, const struct dns_options *o,
     struct buf *err)
 {
-	struct selftest_owner owner = { ask_validated, test_ended, d };
+	struct selftest_owner owner = {
+		.ask = ask_validated, .ended = test_ended, .arg = d,
+		.insecure = "answers are not signed",
+	};
 
 	if (!o->validate)
 		return true;
@@ -359,7 +470,8 @@ struct dns *dns_new(struct evloop *loop, const struct dns_options *o,
 	d->waiting_tail = &d->waiting;
 	d->plain = dns_unbound_new(loop, o, err);
 	if (!d->plain || !dns_unbound_ready(d->plain, err) ||
-	    !start_validation(d, o, err)) {
+	    !open_mta_test(d, o, err) || !start_validation(d, o, err) ||
+	    !begin_mta_test(d, err)) {
 		dns_free(d);
 		return NULL;
 	}
@@ -377,6 +489,9 @@ void dns_free(struct dns *d)
 	if (!d)
 		return;
 	selftest_free(d->selftest);
+	adtest_free(d->mta_test);
+	for (size_t i = 0; i < RESOLV_CONF_SERVERS; i++)
+		upstream_free(d->mta_servers[i]);
 	upstream_free(d->validating);
 	upstream_free(d->plain);
 	while (d->jobs)

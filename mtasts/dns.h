@@ -28,6 +28,7 @@ struct dns_options {
 	bool validate;
 	const char *anchors;		/* text: DS or DNSKEY lines */
 	uint32_t timeout_ms;		/* for one question */
+	bool mta_test;			/* dns_mta() is wanted */
 };
 
 enum dns_validation {
@@ -47,7 +48,19 @@ void dns_free(struct dns *d);
 /* why_r (may be NULL) says why the last self-test failed, "" if not. */
 enum dns_validation dns_validation(const struct dns *d, const char **why_r);
 
-/* fn is called from evloop_process() when dns_validation() changes. */
+enum dns_mta { DNS_MTA_TESTING, DNS_MTA_AD, DNS_MTA_NO_AD };
+
+/*
+ * Do the servers of resolv.conf, which the MTA asks, set AD for signed data?
+ * Whatever we validate here, the MTA repeats the look-ups of DANE there, and
+ * believes nothing without AD (PF-TP-25). All that answer must set it; the
+ * test is repeated for ever. why_r (may be NULL) says why not, "" if so.
+ * DNS_MTA_NO_AD when the options do not want it.
+ */
+enum dns_mta dns_mta(const struct dns *d, const char **why_r);
+
+/* fn is called from evloop_process() when what dns_validation() or dns_mta()
+ * says has changed, the text included. */
 typedef void dns_validation_fn(void *arg);
 void dns_on_validation(struct dns *d, dns_validation_fn *fn, void *arg);
 
@@ -64,5 +77,6 @@ struct dns_query *dns_query_start(struct dns *d, const char *name,
 void dns_query_cancel(struct dns_query *q);
 
 const char *dns_library_version(void);
+const char *dns_stub_library_version(void);
 
 #endif

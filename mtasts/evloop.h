@@ -2,11 +2,11 @@
 /*
  * evloop - the small event loop inside libmtasts.
  *
- * One epoll descriptor holds the sockets of libcurl and libunbound, a heap
- * their timers, so that a program can drive the library by one descriptor
- * and a timeout, whatever event loop it has itself. The resolver process
- * runs on nothing else. Callbacks come from evloop_process() only, and may
- * free any watch or timer, their own included. Not thread-safe.
+ * One epoll descriptor holds the sockets of libcurl, libunbound and c-ares,
+ * a heap their timers, so that a program can drive the library by one
+ * descriptor and a timeout, whatever event loop it has itself. The resolver
+ * process runs on nothing else. Callbacks come from evloop_process() only,
+ * and may free any watch or timer, their own included. Not thread-safe.
  */
 #ifndef TM_MTASTS_EVLOOP_H
 #define TM_MTASTS_EVLOOP_H

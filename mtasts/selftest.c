@@ -22,34 +22,65 @@ struct selftest {
 	struct zone zones[ZONES_MAX];
 	unsigned zones_n;
 	unsigned left;		/* answers to come */
-	bool passed;
+	enum selftest_result result;
 	char why[sizeof(((struct dns_answer *)NULL)->why)];
 };
+
+static enum selftest_result judge(const struct dns_answer *a)
+{
+	switch (a->status) {
+	case DNS_FOUND:
+		return a->secure ? SELFTEST_PASSED : SELFTEST_FAILED;
+	case DNS_NODATA:
+	case DNS_NXDOMAIN:
+	case DNS_BOGUS:
+		return SELFTEST_FAILED;
+	case DNS_SERVFAIL:
+	case DNS_TIMEOUT:
+		break;
+	}
+	return SELFTEST_NO_ANSWER;
+}
+
+static void note_why(struct selftest *t, const struct dns_answer *a)
+{
+	if (!t->why[0])
+		snprintf(t->why, sizeof(t->why), "%s", a->why[0] ? a->why :
+		    a->status == DNS_FOUND ? t->owner.insecure :
+		    dns_status_text(a->status));
+}
+
+static void end(struct selftest *t)
+{
+	bool passed = t->result == SELFTEST_PASSED;
+
+	if (!passed)
+		evtimer_set(t->timer, RETEST_MS);
+	else if (t->owner.repeat_ms > 0)
+		evtimer_set(t->timer, t->owner.repeat_ms);
+	t->owner.ended(t->owner.arg, t->result, passed ? "" : t->why);
+}
 
 static void on_answer(void *arg, const struct dns_answer *a)
 {
 	struct zone *z = arg;
 	struct selftest *t = z->test;
+	enum selftest_result result = judge(a);
 
 	z->query = NULL;
-	if (a->status == DNS_FOUND && a->secure)
-		t->passed = true;
-	else if (!t->why[0])
-		snprintf(t->why, sizeof(t->why), "%s", a->why[0] ? a->why :
-		    a->status == DNS_FOUND ? "answers are not signed" :
-		    dns_status_text(a->status));
-	if (--t->left > 0)
-		return;
-	if (!t->passed)
-		evtimer_set(t->timer, RETEST_MS);
-	t->owner.ended(t->owner.arg, t->passed, t->passed ? "" : t->why);
+	if (result != SELFTEST_PASSED)
+		note_why(t, a);
+	if (result < t->result)
+		t->result = result;
+	if (--t->left == 0)
+		end(t);
 }
 
 static void begin(void *arg)
 {
 	struct selftest *t = arg;
 
-	t->passed = false;
+	t->result = SELFTEST_NO_ANSWER;
 	t->why[0] = '\0';
 	t->left = 0;
 	for (unsigned i = 0; i < t->zones_n; i++) {
@@ -60,8 +91,8 @@ static void begin(void *arg)
 	}
 	if (t->left)
 		return;
-	evtimer_set(t->timer, RETEST_MS);
-	t->owner.ended(t->owner.arg, false, "too many questions");
+	snprintf(t->why, sizeof(t->why), "out of memory");
+	end(t);
 }
 
 struct selftest *selftest_new(struct evloop *loop,

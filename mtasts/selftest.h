@@ -3,8 +3,9 @@
  * selftest - do the DNS servers deliver DNSSEC?
  *
  * Asks every zone with a trust anchor for its SOA. One secure answer shows
- * that the servers do; until there is one, the test is repeated. Who runs
- * it lends the question itself. Not thread-safe.
+ * that the servers do; until there is one, the test is repeated. What
+ * secure means, and the question itself, are lent by who runs it. Not
+ * thread-safe.
  */
 #ifndef TM_MTASTS_SELFTEST_H
 #define TM_MTASTS_SELFTEST_H
@@ -13,13 +14,22 @@
 
 struct selftest;
 
+enum selftest_result {
+	SELFTEST_PASSED,
+	SELFTEST_FAILED,	/* there was an answer, and none was secure */
+	SELFTEST_NO_ANSWER,	/* servers that are silent, or refuse */
+};
+
 struct selftest_owner {
-	/* Ask for the SOA of a zone, with validation; as dns_query_start(). */
+	/* Ask for the SOA of a zone; as dns_query_start(). */
 	struct dns_query *(*ask)(void *arg, const char *zone, dns_fn *fn,
 	    void *fn_arg);
 	/* A test ended; why is a clean text, "" when it passed. */
-	void (*ended)(void *arg, bool passed, const char *why);
+	void (*ended)(void *arg, enum selftest_result result,
+	    const char *why);
 	void *arg;
+	const char *insecure;	/* what is wrong with such an answer */
+	int64_t repeat_ms;	/* after it has passed; 0: no more */
 };
 
 /* NULL when out of memory. Questions under way are cancelled at the end. */
@@ -32,8 +42,8 @@ void selftest_free(struct selftest *t);
 bool selftest_add_zone(struct selftest *t, const char *name, size_t len);
 bool selftest_has_zones(const struct selftest *t);
 
-/* Test now, and again until it has passed. ended() is called from here
- * only if nothing can be asked. */
+/* Test now, and again until it has passed, or for ever. ended() is called
+ * from here only if nothing can be asked. */
 void selftest_begin(struct selftest *t);
 
 #endif

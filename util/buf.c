@@ -3,6 +3,8 @@
 
 #include "util/buf.h"
 
+#include <errno.h>
+
 /* Room for most log lines and replies without growing again. */
 #define FIRST_SIZE 256
 
@@ -102,6 +104,27 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vaddf(b, fmt, ap);
 	va_end(ap);
+}
+
+bool buf_add_file(struct buf *b, const char *path, struct buf *err)
+{
+	char part[4096];
+	FILE *f = fopen(path, "re");
+	size_t n;
+	bool failed;
+
+	if (!f) {
+		buf_addf(err, "%s: %s", path, strerror(errno));
+		return false;
+	}
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		buf_add(b, part, n);
+	failed = ferror(f) != 0;
+	fclose(f);
+	if (failed || b->failed)
+		buf_addf(err, "%s: %s", path,
+		    failed ? "cannot be read" : "too long");
+	return !failed && !b->failed;
 }
 
 void buf_cut(struct buf *b, size_t len)

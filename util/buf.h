@@ -40,6 +40,10 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 
+/* Append what a file holds; false with a sentence in err when it cannot be
+ * read, or is longer than the buffer may be. */
+bool buf_add_file(struct buf *b, const char *path, struct buf *err);
+
 /* Cut the content to len bytes; a larger len changes nothing. */
 void buf_cut(struct buf *b, size_t len);
 

@@ -20,6 +20,7 @@ MAY_INCLUDE = {
 
 # Header prefix: the one file that may include it.
 WRAPPED_BY = {
+    "ares": "mtasts/dns-stub.c",
     "confuse.h": "conf/parse.c",
     "curl/": "mtasts/fetch.c",
     "event2/": "util/loop.c",

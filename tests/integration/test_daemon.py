@@ -487,8 +487,10 @@ def test_frontend_that_restarts_has_the_new_configuration(daemon):
     assert d.status()["mode"] == "enforce"
 
 
-def test_changed_resolv_conf_replaces_the_resolver(daemon):
-    d = daemon()
+@pytest.mark.parametrize("config", ["", 'dns { servers = {"192.0.2.53"} }'])
+def test_changed_resolv_conf_replaces_the_resolver(daemon, config):
+    """Servers of our own do not help the mail server, which asks these."""
+    d = daemon(config)
     resolver = d.child("resolver")
     os.utime("/etc/resolv.conf")
     d.wait_log("/etc/resolv.conf has changed, replacing the resolver")

@@ -5,17 +5,20 @@ import contextlib
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
 from rig.daemon import sanitized
+from rig.dns import KNOT_PORT
+from rig.wait import until
 from rig.world import PRIVATE
 
 PROBE = os.path.join(os.environ.get("TLSMILTER_BUILD", "."),
                      "tests/integration/resolver-probe")
 FOUND, UNCHANGED, ABSENT, FAILED = range(4)
 DNS_ERROR, HOST_ERROR, TIMEOUT_ERROR = 5, 7, 12
-LOG_WARNING = 4
+LOG_WARNING, LOG_NOTICE = 4, 5
 EX_CONFIG = 78
 
 
@@ -25,11 +28,20 @@ class Session:
     def __init__(self, lines):
         messages = [json.loads(line) for line in lines]
         self.end = messages[-1]
-        self.logs = [m for m in messages if m["type"] == "log"]
+        logs = [m for m in messages if m["type"] == "log"]
+        # What the mail server gets is a matter of its own.
+        self.mta_logs = [m for m in logs if "set AD" in m["line"]]
+        self.logs = [m for m in logs if m not in self.mta_logs]
         self.status = [m["status"] for m in messages
                        if m["type"] == "status"]
         self.arrivals = [m for m in messages if m["type"] == "answer"]
         self.answers = sorted(self.arrivals, key=lambda m: m["seq"])
+
+    def dnssec(self, member):
+        """The values a member of the status took, one after the other."""
+        values = [s["dnssec"][member] for s in self.status]
+        return [v for n, v in enumerate(values)
+                if n == 0 or v != values[n - 1]]
 
 
 @pytest.fixture
@@ -195,17 +207,15 @@ def test_the_sandbox_may_be_left_out(world, resolver):
 
 def test_dnssec_works(world, resolver):
     s = resolver(world.domain().name)
-    assert [x["dnssec"]["validation"] for x in s.status] == ["testing",
-                                                             "works"]
+    assert s.dnssec("validation") == ["testing", "works"]
     assert s.answers[0]["secure"]
 
 
 def test_servers_that_strip_dnssec(world, resolver):
     world.dns.strip = True
     s = resolver(world.domain().name)
-    assert [x["dnssec"]["validation"] for x in s.status] == ["testing",
-                                                             "failed"]
-    assert s.status[1]["dnssec"]["reason"]
+    assert s.dnssec("validation") == ["testing", "failed"]
+    assert s.dnssec("reason")[-1]
     assert [m["priority"] for m in s.logs] == [LOG_WARNING]
     assert s.answers[0]["outcome"] == FOUND
     assert not s.answers[0]["secure"]
@@ -213,8 +223,110 @@ def test_servers_that_strip_dnssec(world, resolver):
 
 def test_dnssec_is_not_wanted(world, resolver):
     s = resolver(world.domain().name, dns="dnssec = off")
-    assert [x["dnssec"]["validation"] for x in s.status] == ["off"]
+    assert s.dnssec("validation") == ["off"]
     assert s.answers[0]["outcome"] == FOUND
+
+
+# ---- what DNS gives the mail server ---------------------------------------
+
+def mta(state):
+    """Wait for what the resolver knows of the servers of resolv.conf."""
+    return 'wait="mta":"%s"' % state
+
+
+@pytest.mark.parametrize("dns", ["", "dnssec = off"])
+def test_the_servers_of_resolv_conf_set_ad(world, resolver, dns):
+    """PF-TP-25, DANE-F-03: Postfix repeats the look-ups there."""
+    world.dns.ad = True
+    s = resolver(mta("works"), dns=dns)
+    assert s.dnssec("mta") == ["testing", "works"]
+    assert s.dnssec("mta_reason") == [""]
+    log, = s.mta_logs
+    assert log["priority"] == LOG_NOTICE
+    assert "DANE answers can be given" in log["line"]
+
+
+def test_they_do_not(world, resolver):
+    """Our own validation works all the same."""
+    d = world.domain()
+    s = resolver(mta("failed"), d.name)
+    reason = s.dnssec("mta_reason")[-1]
+    assert s.dnssec("mta") == ["testing", "failed"]
+    assert reason == "192.0.2.53: AD is not set"
+    log, = s.mta_logs
+    assert log["priority"] == LOG_WARNING and reason in log["line"]
+    assert s.dnssec("validation")[-1] == "works"
+    assert s.answers[0]["secure"]
+
+
+@pytest.mark.parametrize("rule,reason", [
+    ("drop", "no answer in time"), ("servfail", "SERVFAIL"),
+    ("refused", "SERVFAIL"), ("nodata", "no data")])
+def test_they_give_no_answer(world, resolver, rule, reason):
+    world.dns.ad = True
+    world.dns.rules["", "SOA"] = rule
+    s = resolver(mta("failed"), dns="timeout = 1s")
+    assert s.dnssec("mta_reason")[-1] == "192.0.2.53: " + reason
+
+
+def test_servers_of_our_own_are_not_those_of_the_mail_server(world,
+                                                             resolver):
+    world.dns.rules["*", "*"] = "drop"
+    s = resolver(mta("failed"), dns='timeout = 1s\n'
+                 'servers = {"127.0.0.1@%d"}' % KNOT_PORT)
+    assert s.dnssec("validation")[-1] == "works"
+    assert s.dnssec("mta_reason")[-1] == "192.0.2.53: no answer in time"
+
+
+def test_a_change_is_noticed(world, resolver):
+    """The test is repeated while it fails."""
+    before = world.dns.count("", "SOA")
+
+    def mend():
+        until(lambda: world.dns.count("", "SOA") > before + 1,
+              "the first test is over", limit=100)
+        world.dns.ad = True
+
+    mender = threading.Thread(target=mend)
+    mender.start()
+    s = resolver(mta("works"), dns="dnssec = off")
+    mender.join()
+    assert s.dnssec("mta") == ["testing", "failed", "works"]
+    assert [m["priority"] for m in s.mta_logs] == [LOG_WARNING, LOG_NOTICE]
+
+
+@contextlib.contextmanager
+def resolv_conf(text):
+    """Another resolv.conf for a while; the file is mounted, so it stays."""
+    with open("/etc/resolv.conf") as file:
+        kept = file.read()
+    with open("/etc/resolv.conf", "w") as file:
+        file.write(text)
+    try:
+        yield
+    finally:
+        with open("/etc/resolv.conf", "w") as file:
+            file.write(kept)
+
+
+def test_one_of_several_servers_is_not_there(world, resolver):
+    """The C library goes on to the next."""
+    world.dns.ad = True
+    with resolv_conf("nameserver 192.0.2.99\nnameserver 192.0.2.53\n"):
+        s = resolver(mta("works"), dns="timeout = 1s\ndnssec = off")
+    assert s.dnssec("mta") == ["testing", "works"]
+
+
+def test_a_server_that_cannot_be_tested(world, resolver):
+    world.dns.ad = True
+    d = world.domain()
+    with resolv_conf("nameserver fe80::1%lo\n"):
+        s = resolver(mta("failed"), d.name,
+                     dns='servers = {"192.0.2.53"}')
+    assert s.dnssec("mta") == ["failed"]
+    assert s.dnssec("mta_reason") == ["fe80::1%lo: cannot be tested"]
+    assert [m["priority"] for m in s.mta_logs] == [LOG_WARNING]
+    assert s.answers[0]["secure"]
 
 
 @contextlib.contextmanager

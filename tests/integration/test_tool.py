@@ -710,6 +710,9 @@ def test_status_shows_the_daemon(daemon):
     assert done.status == 0, done.err
     status, = objects(done)
     assert status["mode"] == "enforce"
+    until(lambda: objects(one.tool("status", "--json"))[0]["learner"]
+          ["resolver"].get("dnssec", {}).get("mta") in ("works", "failed"),
+          "what DNS gives the mail server")
     human = one.tool("status")
     assert human.status == 0
     assert re.search(r"^mode +enforce$", human.out, re.M)

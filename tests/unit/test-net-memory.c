@@ -6,15 +6,17 @@
 #include "config.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include "mtasts/ctx.h"
 #include "mtasts/dane.h"
+#include "mtasts/dns.h"
 #include "mtasts/dnswire.h"
 #include "mtasts/evloop.h"
 #include "mtasts/mtasts.h"
 #include "tests/unit/failmalloc.h"
+#include "tests/unit/tmpdir.h"
 #include "tests/unit/unit.h"
+#include "util/buf.h"
 #include "util/chan.h"
 
 #define WALK_MAX 2000
@@ -204,6 +206,48 @@ static bool look_up_dane(void)
 	return first && second && !seen.with_machine;
 }
 
+static void write_resolv_conf(struct tmpdir *dir)
+{
+	FILE *f;
+
+	tmpdir_make(dir);
+	f = fopen(tmpdir_path(dir, "resolv.conf"), "w");
+	CU_ASSERT_FATAL(f != NULL);
+	/* Nobody answers at this address. */
+	fputs("nameserver 127.255.255.254\nnameserver ::1\n", f);
+	fclose(f);
+}
+
+/* The servers of resolv.conf are tested; true when that failed. */
+static bool test_mta(void)
+{
+	static const char *const servers[] = { "127.0.0.1@1", NULL };
+	struct tmpdir dir;
+	struct evloop *loop = evloop_new();
+	struct dns_options o = { .servers = servers, .timeout_ms = 20,
+		.mta_test = true };
+	struct dns *d = NULL;
+	const char *why = "";
+	struct buf err;
+	bool good;
+
+	write_resolv_conf(&dir);
+	o.resolv_conf = tmpdir_path(&dir, "resolv.conf");
+	buf_init(&err, 200);
+	if (loop)
+		d = dns_new(loop, &o, &err);
+	CU_ASSERT(!loop || (d == NULL) == (err.len > 0 || err.failed));
+	while (d && dns_mta(d, &why) == DNS_MTA_TESTING)
+		evloop_wait(loop, -1);
+	good = d && dns_mta(d, NULL) == DNS_MTA_NO_AD && *why;
+	dns_free(d);
+	if (loop)
+		evloop_free(loop);
+	buf_clear(&err);
+	tmpdir_remove(&dir);
+	return good;
+}
+
 static void answers(void)
 {
 	CU_ASSERT(walk(parse_answer) > 2);
@@ -229,12 +273,18 @@ static void dane_lookups(void)
 	CU_ASSERT(walk(look_up_dane) > 10);
 }
 
+static void tests_of_the_mta(void)
+{
+	CU_ASSERT(walk(test_mta) > 15);
+}
+
 static const struct unit_test tests[] = {
 	{ "answers", answers },
 	{ "messages", messages },
 	{ "lookups", lookups },
 	{ "validated lookups", validated_lookups },
 	{ "DANE lookups", dane_lookups },
+	{ "tests of what the MTA gets", tests_of_the_mta },
 };
 
 UNIT_MAIN("net-memory", tests)
