@@ -13,14 +13,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/bench/where.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/str.h"
@@ -101,32 +97,6 @@ static void put(struct conn *c, char command, const void *data, size_t len)
 	buf_add(&c->out, &n, 4);
 	buf_addc(&c->out, command);
 	buf_add(&c->out, data, len);
-}
-
-static int dial(const char *where)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct sockaddr_in sin = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	uint64_t port = 0;
-	int one = 1, fd, rc;
-
-	if (str_to_u64(where, 65535, &port)) {
-		sin.sin_port = htons((uint16_t)port);
-		fd = socket(AF_INET, SOCK_STREAM, 0);
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		rc = connect(fd, (struct sockaddr *)&sin, sizeof(sin));
-	} else {
-		snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", where);
-		fd = socket(AF_UNIX, SOCK_STREAM, 0);
-		rc = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
-	}
-	if (fd < 0 || rc != 0) {
-		perror("milter-load: connect");
-		exit(1);
-	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
 }
 
 /* Queue commands until one needs a reply. */
@@ -270,7 +240,7 @@ static bool open_conn(const char *where, int epfd)
 	if (!c)
 		return false;
 	buf_init(&c->out, 65536);
-	c->fd = dial(where);
+	c->fd = where_dial(where);
 	put(c, 'O', offer, sizeof(offer));
 	return flush(c) && epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev) == 0;
 }
