@@ -179,7 +179,8 @@ void learner_dane_status(struct learner *l, const json_t *status)
 	if (is_word(o, "validation", "works") && is_word(o, "mta", "works"))
 		l->dane = LEARNER_DANE_WORKS;
 	else if (is_word(o, "validation", "off") ||
-	    is_word(o, "validation", "failed") || is_word(o, "mta", "failed"))
+	    is_word(o, "validation", "failed") || is_word(o, "mta", "off") ||
+	    is_word(o, "mta", "failed"))
 		l->dane = LEARNER_DANE_OFF;
 	else
 		l->dane = LEARNER_DANE_TESTING;

@@ -53,12 +53,10 @@ struct resolver {
 	bool ending;
 };
 
-/* Whether somebody needs to know what DNS gives the mail server: for now,
- * whoever looks at the status. */
+/* Whether somebody needs to know what DNS gives the mail server. */
 static bool wants_mta_test(const struct conf *c)
 {
-	(void)c;
-	return true;
+	return c->socketmap.n > 0;
 }
 
 /* ---- sending ----------------------------------------------------------- */
@@ -330,8 +328,10 @@ static void log_mta(struct resolver *r)
 		log_notice(NULL, "the servers of resolv.conf set AD: DANE "
 		    "answers can be given to the mail server");
 	else
-		log_warn(NULL, "the servers of resolv.conf do not set AD "
-		    "(%s): no DANE answers are given to the mail server", why);
+		/* Without the option only some maps would be told. */
+		log_line(r->conf->postfix.dane ? LOG_WARNING : LOG_INFO, NULL,
+		    "the servers of resolv.conf do not set AD (%s): no DANE "
+		    "answers are given to the mail server", why);
 }
 
 static void on_validation(void *arg)

@@ -309,6 +309,7 @@ static void the_state_of_dnssec_is_news_for_all(void)
 		{ "no DNSSEC at all", "failed", "works", LEARNER_DANE_OFF,
 			4 },
 		{ "switched off", "off", "works", LEARNER_DANE_OFF, 4 },
+		{ "nobody asks", "works", "off", LEARNER_DANE_OFF, 4 },
 	};
 
 	start();
