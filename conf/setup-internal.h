@@ -7,6 +7,13 @@
 
 #include "conf/setup.h"
 
+/* Where Debian's chrooted Postfix sees the root folder. */
+#define QUEUE_DIRECTORY "/var/spool/postfix/"
+
+/* True when the address can stand in a line of Sendmail's .mc file: m4 ends a
+ * string at a quote, Sendmail ends an equate at a comma and drops blanks. */
+bool setup_sendmail_can_say(const struct endpoint *ep);
+
 /* Append a socket as Postfix writes it; relative inside of the queue
  * directory, which is right with chroot and without (PF-MI-09). */
 void setup_add_socket(const struct endpoint *ep, struct buf *out);

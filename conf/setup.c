@@ -5,8 +5,6 @@
 
 #include "util/buf.h"
 
-/* Where Debian's chrooted smtpd(8) sees the root folder. */
-#define QUEUE_DIRECTORY "/var/spool/postfix/"
 #define QUEUE_FOLDER QUEUE_DIRECTORY "tlsmilter"
 
 /* ---- Postfix: the milter line ------------------------------------------- */
@@ -191,9 +189,7 @@ void setup_postfix(const struct conf *c, struct buf *out)
 
 /* ---- Sendmail ----------------------------------------------------------- */
 
-/* True when the address can stand in INPUT_MAIL_FILTER: m4 ends a string at
- * a quote, Sendmail ends an equate at a comma and drops blanks. */
-static bool sendmail_can_say(const struct endpoint *ep)
+bool setup_sendmail_can_say(const struct endpoint *ep)
 {
 	return ep->kind != ENDPOINT_UNIX || !strpbrk(ep->path, "`', \t\"\\");
 }
@@ -233,7 +229,7 @@ static void add_sendmail_filter(const struct conf *c, struct buf *out)
 		    "dnl mode = enforce: if tlsmilterd is not running, mail "
 		    "is deferred (F=T), not\ndnl let through.\n");
 	add_sendmail_socket_advice(&c->milter, out);
-	if (!sendmail_can_say(&c->milter)) {
+	if (!setup_sendmail_can_say(&c->milter)) {
 		buf_addf(out, "dnl Sendmail cannot use the path %s: choose "
 		    "one without blanks,\ndnl commas and quotes.\n",
 		    c->milter.path);

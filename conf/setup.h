@@ -28,4 +28,9 @@ void setup_policy_limits(const struct conf *c, setup_limit_fn *fn, void *arg);
 /* Append the lines for Sendmail's .mc file. */
 void setup_sendmail(const struct conf *c, struct buf *out);
 
+/* Append the lines with which either asks the socketmap about outgoing mail.
+ * False when socketmap is empty: then it says how to set it. */
+bool setup_postfix_outbound(const struct conf *c, struct buf *out);
+bool setup_sendmail_outbound(const struct conf *c, struct buf *out);
+
 #endif

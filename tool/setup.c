@@ -12,6 +12,17 @@
 
 #define SETUP_MAX (1024 * 1024)
 
+static void print_text(struct tool *t, const char *server, struct buf *text)
+{
+	if (t->json)
+		out_json(json_pack("{s:s, s:s, s:s}", "schema",
+		    "tlsmilter/setup-1", "for", server, "text",
+		    buf_str(text)));
+	else
+		out_text("", buf_str(text));
+	buf_clear(text);
+}
+
 /* Print what one mail server needs. */
 static enum status print_setup(struct tool *t, const char *server,
     void (*write)(const struct conf *c, struct buf *out))
@@ -23,14 +34,24 @@ static enum status print_setup(struct tool *t, const char *server,
 		return STATUS_CONFIG;
 	buf_init(&text, SETUP_MAX);
 	write(conf, &text);
-	if (t->json)
-		out_json(json_pack("{s:s, s:s, s:s}", "schema",
-		    "tlsmilter/setup-1", "for", server, "text",
-		    buf_str(&text)));
-	else
-		out_text("", buf_str(&text));
-	buf_clear(&text);
+	print_text(t, server, &text);
 	return STATUS_GOOD;
+}
+
+/* Print what it needs for outgoing mail; a warning without a socketmap. */
+static enum status print_outbound(struct tool *t, const char *server,
+    bool (*write)(const struct conf *c, struct buf *out))
+{
+	struct conf *conf = tool_conf(t);
+	struct buf text;
+	bool ok;
+
+	if (!conf)
+		return STATUS_CONFIG;
+	buf_init(&text, SETUP_MAX);
+	ok = write(conf, &text);
+	print_text(t, server, &text);
+	return ok ? STATUS_GOOD : STATUS_WARNING;
 }
 
 static void add_limit(void *arg, const char *rule, const char *text)
@@ -64,17 +85,26 @@ static enum status print_policy(struct tool *t)
 	return ok ? STATUS_GOOD : STATUS_WARNING;
 }
 
-struct postfix_values {
+struct setup_values {
 	bool policy_service;
+	bool outbound;
 };
 
 static enum status run_postfix(struct tool *t, const void *values, int n,
     char **operands)
 {
-	const struct postfix_values *v = values;
+	const struct setup_values *v = values;
 
 	(void)n;
 	(void)operands;
+	if (v->policy_service && v->outbound) {
+		complain("--policy-service and --outbound are printed one at "
+		    "a time");
+		return STATUS_USAGE;
+	}
+	if (v->outbound)
+		return print_outbound(t, "postfix-outbound",
+		    setup_postfix_outbound);
 	return v->policy_service ? print_policy(t) :
 	    print_setup(t, "postfix", setup_postfix);
 }
@@ -82,16 +112,28 @@ static enum status run_postfix(struct tool *t, const void *values, int n,
 static enum status run_sendmail(struct tool *t, const void *values, int n,
     char **operands)
 {
-	(void)values;
+	const struct setup_values *v = values;
+
 	(void)n;
 	(void)operands;
-	return print_setup(t, "sendmail", setup_sendmail);
+	return v->outbound ? print_outbound(t, "sendmail-outbound",
+	    setup_sendmail_outbound) :
+	    print_setup(t, "sendmail", setup_sendmail);
 }
 
 static const struct option_def postfix_options[] = {
 	{ "policy-service", 0, OPTION_FLAG,
-	  offsetof(struct postfix_values, policy_service), NULL,
+	  offsetof(struct setup_values, policy_service), NULL,
 	  "for the policy service instead of the milter" },
+	{ "outbound", 0, OPTION_FLAG,
+	  offsetof(struct setup_values, outbound), NULL,
+	  "for outgoing mail: the socketmap" },
+};
+
+static const struct option_def sendmail_options[] = {
+	{ "outbound", 0, OPTION_FLAG,
+	  offsetof(struct setup_values, outbound), NULL,
+	  "for outgoing mail: the socketmap" },
 };
 
 static const struct command command_postfix = {
@@ -99,8 +141,8 @@ static const struct command command_postfix = {
 	.usage = "",
 	.summary = "print what main.cf must say",
 	.options = postfix_options,
-	.options_n = 1,
-	.values_size = sizeof(struct postfix_values),
+	.options_n = 2,
+	.values_size = sizeof(struct setup_values),
 	.is_data = true,
 	.run = run_postfix,
 };
@@ -109,6 +151,9 @@ static const struct command command_sendmail = {
 	.name = "sendmail",
 	.usage = "",
 	.summary = "print the lines for sendmail.mc",
+	.options = sendmail_options,
+	.options_n = 1,
+	.values_size = sizeof(struct setup_values),
 	.is_data = true,
 	.run = run_sendmail,
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `tlsmilter setup postfix` prints is what a real Postfix needs."""
 import os
+import subprocess
 
 import pytest
 
@@ -138,3 +139,45 @@ def test_without_a_policy_service_it_says_how(daemon):
     assert printed.status == 1
     assert not settings(printed.out)
     assert "policy_service = " in printed.out
+
+
+# ---- outgoing mail ----------------------------------------------------------
+
+@pytest.mark.parametrize("version", ["3.3", "3.7", "3.10"])
+@pytest.mark.parametrize("kind", ["inet", "unix"])
+def test_outgoing_mail_asks_the_map_these_settings_name(
+        daemon, postfix, world, socket_folder, kind, version):
+    where = {"inet": "inet:8461@127.0.0.1",
+             "unix": "unix:%s/map" % socket_folder}[kind]
+    one = daemon('socketmap = {"%s"}\nsocket_group = "postfix"\n'
+                 'postfix { version = "%s"  dane = yes }\n'
+                 % (where, version))
+    printed = one.tool("setup", "postfix", "--outbound")
+    assert printed.status == 0
+    assert all(len(line) < 80 for line in printed.out.splitlines()
+               if line.startswith("#") and socket_folder not in line
+               and one.file not in line)
+    main = settings(printed.out)
+    assert main["smtp_tls_security_level"] == "may"
+    assert main["smtp_dns_support_level"] == "dnssec"
+    server = postfix(main=main)
+    checked = subprocess.run(["postconf", "-c", server.etc, "-n"],
+                             capture_output=True, text=True)
+    assert checked.stderr == "" and set(main) <= {
+        line.split(" = ")[0] for line in checked.stdout.splitlines()}
+    d = world.domain()
+    # As the last lines of what was printed say.
+    command = next(line.lstrip("# ").split() for line in
+                   printed.out.splitlines() if "postmap -q" in line)
+    assert command[3] == main["smtp_tls_policy_maps"]
+    found = subprocess.run(["postmap", "-c", server.etc, "-q", d.name,
+                            command[3]], capture_output=True, text=True)
+    assert found.stdout.startswith("secure match=%s" % d.mx[0]), found
+    assert ("policy_type" in found.stdout) == (version == "3.10")
+
+
+def test_without_a_socketmap_it_says_how_to_have_one(daemon):
+    for server in ("postfix", "sendmail"):
+        printed = daemon().tool("setup", server, "--outbound")
+        assert printed.status == 1
+        assert 'socketmap = {"inet:8461@127.0.0.1"}' in printed.out
