@@ -93,9 +93,9 @@ def test_tlspol_172_one_mx_host_that_does_not_exist_stops_no_mail(
     d = world.domain(mode=None)
     d.set("", "MX", "10 mx1.%s." % d.name, "20 " + gone)
     assert ask(d.name) == "NOTFOUND "
-    tlsa(d)
     other = world.domain(mode=None)
-    other.set("", "MX", "10 mx1.%s." % d.name, "20 " + gone)
+    tlsa(other)
+    other.set("", "MX", "10 mx1.%s." % other.name, "20 " + gone)
     assert ask(other.name) == "OK dane-only"
 
 

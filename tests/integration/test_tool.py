@@ -14,6 +14,7 @@ import pytest
 
 from rig.daemon import program, tool
 from rig.schemas import objects, validated
+from rig.socketmap import CONFIG as SOCKETMAP
 from rig.wait import until
 from rig.world import policy_text
 
@@ -631,9 +632,16 @@ def test_setup_prints_settings(offline):
     for server in ("postfix", "sendmail"):
         one, = objects(offline()("setup", "--json", server))
         assert one["for"] == server
-    run = offline("policy_service = /run/p")
+    run = offline("policy_service = /run/p\n" + SOCKETMAP)
     one, = objects(run("setup", "--json", "postfix", "--policy-service"))
     assert one["for"] == "postfix-policy-service" and one["limits"]
+    for server in ("postfix", "sendmail"):
+        one, = objects(run("setup", "--json", server, "--outbound"))
+        assert one["for"] == server + "-outbound"
+        none = offline()("setup", server, "--outbound")
+        assert none.status == 1 and "socketmap =" in none.out
+    both = run("setup", "postfix", "--policy-service", "--outbound")
+    assert both.status == 64
 
 
 def test_status_and_reload_need_a_daemon(offline):
@@ -705,7 +713,7 @@ def test_explain_sees_the_daemons_cache(daemon, world):
 
 
 def test_status_shows_the_daemon(daemon):
-    one = daemon("mode = enforce")
+    one = daemon("mode = enforce\n" + SOCKETMAP)
     done = one.tool("status", "--json")
     assert done.status == 0, done.err
     status, = objects(done)
@@ -789,7 +797,7 @@ def is_served(one):
     b"{}\n", b"[]\n", b"\n", b"null\n", b"\xff\xfe\n", b'{"command":1}\n',
     b'{"command":"nonsense"}\n', b'{"command":"query"}\n',
     b'{"command":"query","domain":5}\n',
-    b'{"command":"query","domain":"../../etc"}\n',
+    b'{"command":"query","domain":"not_a_domain"}\n',
     b'{"command":"cache-show","domain":"' + b"a" * 100000 + b'.example"}\n',
     b'{"command":"cache-import"}\n',
     b'{"command":"cache-import","records":[1,null,{}]}\n',
