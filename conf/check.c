@@ -7,6 +7,7 @@
 
 #include "conf/conf-internal.h"
 
+#include "mtasts/nameserver.h"
 #include "mtasts/proxy.h"
 #include "util/buf.h"
 
@@ -85,26 +86,12 @@ bool check_domain(const char *s, struct buf *canon, struct buf *err)
 	return false;
 }
 
-/* "192.0.2.1" or "192.0.2.1@5353", as libunbound reads it. */
-static bool is_server(const char *s)
-{
-	const char *at = strchr(s, '@');
-	char host[NETADDR_TEXT];
-	struct netaddr addr;
-	uint64_t port;
-	size_t len = at ? (size_t)(at - s) : strlen(s);
-
-	if (len >= sizeof(host))
-		return false;
-	memcpy(host, s, len);
-	host[len] = '\0';
-	return strchr("[I", host[0]) == NULL && netaddr_parse(host, &addr) &&
-	    (!at || (str_to_u64(at + 1, 65535, &port) && port > 0));
-}
-
 bool check_server(const char *s, struct buf *canon, struct buf *err)
 {
-	return accept_if(is_server(s), s,
+	struct netaddr addr;
+	uint16_t port;
+
+	return accept_if(nameserver_parse(s, &addr, &port), s,
 	    "an address such as 192.0.2.1 or 192.0.2.1@53", canon, err);
 }
 

@@ -320,6 +320,16 @@ struct conf *conf_load_bundle(const char *path, const struct bundle *bundle,
 
 /* ---- questions --------------------------------------------------------- */
 
+enum mtasts_dnssec conf_mtasts_dnssec(const struct conf *c)
+{
+	switch (c->dnssec) {
+	case DNSSEC_VALIDATE: return MTASTS_DNSSEC_VALIDATE;
+	case DNSSEC_TRUST_AD: return MTASTS_DNSSEC_TRUST_AD;
+	case DNSSEC_OFF: break;
+	}
+	return MTASTS_DNSSEC_OFF;
+}
+
 static int compare_hosted(const void *key, const void *element)
 {
 	return strcmp(key, ((const struct hosted *)element)->domain);

@@ -180,6 +180,9 @@ void conf_restart_needed(const struct conf *old, const struct conf *new,
 /* True when the resolver must be replaced (dns, https, sandbox differ). */
 bool conf_resolver_differs(const struct conf *old, const struct conf *new);
 
+/* dns.dnssec in the words of mtasts_ctx_new(). */
+enum mtasts_dnssec conf_mtasts_dnssec(const struct conf *c);
+
 const struct hosted *conf_hosted(const struct conf *c, const char *domain);
 
 /*

@@ -59,7 +59,6 @@ struct option {
 	const char *def;	/* items of a list stand apart by a space;
 				 * NULL: none, or made at load */
 	const char *words;	/* OPT_WORD: the words, apart by a space */
-	const char *later;	/* those of them that are not built yet */
 	int64_t min;
 	int64_t max;		/* of numbers, durations and sizes */
 	enum opt_reload reload;

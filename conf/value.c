@@ -84,10 +84,6 @@ static bool set_word(const struct option *o, const char *s, void *base,
 		buf_addf(err, "\"%s\" is none of: %s", s, o->words);
 		return false;
 	}
-	if (o->later && word_index(o->later, s) >= 0) {
-		buf_addf(err, "\"%s\" is not built yet", s);
-		return false;
-	}
 	for (; *s; s++)
 		buf_addc(canon, str_lower(*s));
 	store_number(o, base, (uint64_t)(o->min + i));

@@ -299,6 +299,17 @@ static void on_control(void *arg, int fd, unsigned events)
 		r->ending = true;
 }
 
+/* RFC 7672 §2.1.1: AD is worth as much as the path it comes over. The
+ * administrator has chosen this, but may not know where the servers are. */
+static void log_remotes(struct resolver *r)
+{
+	const char *remotes = dns_trusted_remotes(r->ctx->dns);
+
+	if (*remotes)
+		log_warn(NULL, "dnssec = trust-ad: answers of %s are trusted "
+		    "over the network", remotes);
+}
+
 /* Each is said once for each change; status and metrics repeat it. */
 static void log_validation(struct resolver *r)
 {
@@ -309,7 +320,9 @@ static void log_validation(struct resolver *r)
 		return;
 	r->validation = v;
 	if (v == DNS_VALIDATION_WORKS)
-		log_info(NULL, "DNSSEC validation works");
+		log_info(NULL, "DNSSEC validation works%s",
+		    r->conf->dnssec == DNSSEC_TRUST_AD ?
+		    ", at the DNS servers" : "");
 	else
 		log_warn(NULL, "the DNS servers do not deliver DNSSEC (%s); "
 		    "answers are used without validation, and it is tried "
@@ -392,7 +405,7 @@ static uint32_t to_ms(int64_t seconds)
 
 /* Files a context can do without. */
 struct needs {
-	bool validation;	/* the trust anchor */
+	enum mtasts_dnssec dnssec;	/* to validate: the trust anchor */
 	bool authorities;	/* those that sign the certificates of hosts */
 };
 
@@ -404,8 +417,7 @@ static struct mtasts_ctx *make_ctx(const struct conf *c, struct needs need,
 	    sizeof(*servers));
 	struct mtasts_options o = {
 		.dns_servers = servers,
-		.dnssec = need.validation ? MTASTS_DNSSEC_VALIDATE :
-		    MTASTS_DNSSEC_OFF,
+		.dnssec = need.dnssec,
 		.trust_anchor = or_null(c->trust_anchor),
 		.dns_timeout_ms = to_ms(c->dns_timeout),
 		.ca_file = or_null(c->ca_file),
@@ -435,14 +447,13 @@ static struct mtasts_ctx *make_ctx(const struct conf *c, struct needs need,
 static bool try_ctx(struct resolver *r, bool authorities, char *err,
     size_t errsize)
 {
-	struct needs need = { r->conf->dnssec == DNSSEC_VALIDATE,
-		authorities };
+	struct needs need = { conf_mtasts_dnssec(r->conf), authorities };
 	char less[ERR_MAX];
 
 	r->ctx = make_ctx(r->conf, need, err, errsize);
-	if (r->ctx || !need.validation)
+	if (r->ctx || need.dnssec != MTASTS_DNSSEC_VALIDATE)
 		return r->ctx != NULL;
-	need.validation = false;
+	need.dnssec = MTASTS_DNSSEC_OFF;
 	r->ctx = make_ctx(r->conf, need, less, sizeof(less));
 	if (r->ctx)
 		log_err(NULL, "%s; going on without DNSSEC validation", err);
@@ -467,6 +478,7 @@ static int open_ctx(struct resolver *r)
 		}
 	}
 	r->validation = dns_validation(r->ctx->dns, NULL);
+	log_remotes(r);
 	log_mta(r);
 	dns_on_validation(r->ctx->dns, on_validation, r);
 	r->asker = asker_new(r->ctx, send_answer, r);

@@ -6,8 +6,6 @@
 #include "mtasts/nameserver.h"
 #include "mtasts/selftest.h"
 
-#define REPEAT_MS 600000
-
 struct server {
 	struct adtest *test;
 	struct selftest *selftest;
@@ -85,7 +83,8 @@ struct adtest *adtest_new(struct evloop *loop,
     const struct adtest_owner *owner, const char *const *servers)
 {
 	struct selftest_owner lent = { .ask = ask, .ended = ended,
-		.insecure = "AD is not set", .repeat_ms = REPEAT_MS };
+		.insecure = "AD is not set",
+		.repeat_ms = SELFTEST_REPEAT_MS };
 	struct adtest *t;
 	size_t n = 0;
 

@@ -24,7 +24,7 @@ static bool open_dns(struct mtasts_ctx *ctx, const struct mtasts_options *o,
 {
 	struct dns_options d = {
 		.servers = o->dns_servers,
-		.validate = o->dnssec == MTASTS_DNSSEC_VALIDATE,
+		.dnssec = o->dnssec,
 		.anchors = o->trust_anchor_text,
 		.timeout_ms = or_default(o->dns_timeout_ms, 5000),
 		.mta_test = extra->mta_test,
@@ -33,7 +33,7 @@ static bool open_dns(struct mtasts_ctx *ctx, const struct mtasts_options *o,
 	bool good = true;
 
 	buf_init(&anchors, ANCHOR_SIZE_MAX);
-	if (d.validate && !d.anchors) {
+	if (d.dnssec == MTASTS_DNSSEC_VALIDATE && !d.anchors) {
 		good = buf_add_file(&anchors, o->trust_anchor ?
 		    o->trust_anchor : DEFAULT_ANCHOR, err);
 		d.anchors = buf_str(&anchors);

@@ -55,4 +55,26 @@ bool dns_unbound_ready(struct dns_upstream *u, struct buf *err);
 struct dns_upstream *dns_stub_new(struct evloop *loop,
     const char *const *servers, uint32_t timeout_ms, struct buf *err);
 
+/* ---- what the MTA gets: dns-mta.c -------------------------------------- */
+
+/* The test of the servers of resolv.conf; where it is not wanted, or cannot
+ * be, all it does is to say so. */
+struct dns_mta_test;
+
+/* Zones are added before it begins. NULL with a sentence in err. */
+struct dns_mta_test *dns_mta_test_new(struct dns *d, struct evloop *loop,
+    const struct dns_options *o, struct buf *err);
+bool dns_mta_test_add_zone(struct dns_mta_test *t, const char *name,
+    size_t len);
+void dns_mta_test_begin(struct dns_mta_test *t);
+enum dns_mta dns_mta_test_state(const struct dns_mta_test *t,
+    const char **why_r);
+void dns_mta_test_free(struct dns_mta_test *t);
+
+/* For tests, lent by dns.c: ask this upstream for the SOA of a zone, and
+ * what it says is secure stays so. */
+struct dns_query *dns_test_query(struct dns *d,
+    struct dns_upstream *upstream, const char *zone, dns_fn *fn, void *arg);
+void dns_tell_change(struct dns *d);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include "mtasts/dns.h"
 
-#include "mtasts/adtest.h"
 #include "mtasts/dns-internal.h"
 #include "mtasts/evloop.h"
 #include "mtasts/nameserver.h"
@@ -12,11 +11,13 @@
 
 /* Questions under way at once, those given up included. */
 #define JOBS_MAX 8192
+#define REMOTES_MAX 65536
 
 struct dns {
 	struct evloop *loop;
 	struct dns_upstream *plain;	/* does not validate */
-	struct dns_upstream *validating;	/* NULL: validation off */
+	struct dns_upstream *validating;	/* NULL: not here */
+	char *remotes;			/* trusted over the network */
 	uint32_t timeout_ms;
 	struct dns_job *jobs;
 	unsigned jobs_n;
@@ -25,9 +26,7 @@ struct dns {
 	struct selftest *selftest;
 	enum dns_validation validation;
 	char why[160];
-	struct dns_upstream *mta_servers[RESOLV_CONF_SERVERS];
-	struct adtest *mta_test;	/* NULL: not wanted, or impossible */
-	char mta_why[160];		/* if it is NULL */
+	struct dns_mta_test *mta;
 	dns_validation_fn *on_validation;
 	void *on_validation_arg;
 };
@@ -39,6 +38,7 @@ struct dns_query {
 	struct evtimer *timer;
 	bool waits;
 	bool answered;
+	bool is_test;			/* tells itself what is secure */
 	struct dns_answer answer;
 	unsigned type;
 	dns_fn *fn;
@@ -164,6 +164,8 @@ static void query_due(void *arg)
 	if (!q->answered)
 		query_failed(q, DNS_TIMEOUT, NULL);
 	answer = q->answer;
+	answer.secure = answer.secure && (q->is_test ||
+	    q->dns->validation == DNS_VALIDATION_WORKS);
 	q->answer = (struct dns_answer){ .n = 0 };
 	query_free(q);
 	fn(fn_arg, &answer);
@@ -194,8 +196,8 @@ static struct dns_query *query_new(struct dns *d, const char *name,
 
 static struct dns_upstream *current_upstream(const struct dns *d)
 {
-	return d->validation == DNS_VALIDATION_WORKS ? d->validating :
-	    d->plain;
+	return d->validating && d->validation == DNS_VALIDATION_WORKS ?
+	    d->validating : d->plain;
 }
 
 struct dns_query *dns_query_start(struct dns *d, const char *name,
@@ -252,13 +254,15 @@ static void release_waiting(struct dns *d)
 	d->waiting_tail = &d->waiting;
 }
 
-static struct dns_query *ask_soa(struct dns *d,
+struct dns_query *dns_test_query(struct dns *d,
     struct dns_upstream *upstream, const char *zone, dns_fn *fn, void *arg)
 {
 	struct dns_query *q = query_new(d, zone, DNS_SOA, fn, arg);
 
-	if (q)
-		query_submit(q, upstream);
+	if (!q)
+		return NULL;
+	q->is_test = true;
+	query_submit(q, upstream);
 	return q;
 }
 
@@ -267,13 +271,12 @@ static struct dns_query *ask_validated(void *arg, const char *zone,
 {
 	struct dns *d = arg;
 
-	return ask_soa(d, d->validating, zone, fn, fn_arg);
+	return dns_test_query(d, d->validating ? d->validating : d->plain,
+	    zone, fn, fn_arg);
 }
 
-static void tell_change(void *arg)
+void dns_tell_change(struct dns *d)
 {
-	struct dns *d = arg;
-
 	if (d->on_validation)
 		d->on_validation(d->on_validation_arg);
 }
@@ -286,11 +289,21 @@ static void test_ended(void *arg, enum selftest_result result,
 	struct dns *d = arg;
 	bool changed = d->validation != now || strcmp(d->why, why) != 0;
 
+	/* Silence is an error and proves nothing (DANE-R-06): what worked
+	 * stays until an answer shows that it does not. */
+	if (result == SELFTEST_NO_ANSWER &&
+	    d->validation == DNS_VALIDATION_WORKS)
+		return;
 	d->validation = now;
 	set_why(d->why, sizeof(d->why), why);
 	release_waiting(d);
 	if (changed)
-		tell_change(d);
+		dns_tell_change(d);
+}
+
+enum dns_mta dns_mta(const struct dns *d, const char **why_r)
+{
+	return dns_mta_test_state(d->mta, why_r);
 }
 
 enum dns_validation dns_validation(const struct dns *d, const char **why_r)
@@ -300,101 +313,31 @@ enum dns_validation dns_validation(const struct dns *d, const char **why_r)
 	return d->validation;
 }
 
+const char *dns_trusted_remotes(const struct dns *d)
+{
+	return d->remotes ? d->remotes : "";
+}
+
 void dns_on_validation(struct dns *d, dns_validation_fn *fn, void *arg)
 {
 	d->on_validation = fn;
 	d->on_validation_arg = arg;
 }
 
-/* ---- what the MTA gets ------------------------------------------------- */
-
-static struct dns_query *ask_mta_server(void *arg, size_t server,
-    const char *zone, dns_fn *fn, void *fn_arg)
-{
-	struct dns *d = arg;
-
-	return ask_soa(d, d->mta_servers[server], zone, fn, fn_arg);
-}
-
-enum dns_mta dns_mta(const struct dns *d, const char **why_r)
-{
-	if (d->mta_test)
-		return adtest_state(d->mta_test, why_r);
-	if (why_r)
-		*why_r = d->mta_why;
-	return DNS_MTA_NO_AD;
-}
-
-/* True if all of them can be asked: c-ares knows no scopes. */
-static bool can_ask(struct dns *d, const char *const *servers)
-{
-	struct netaddr addr;
-	uint16_t port;
-
-	for (; *servers; servers++)
-		if (!nameserver_parse(*servers, &addr, &port)) {
-			snprintf(d->mta_why, sizeof(d->mta_why),
-			    "%s: cannot be tested", *servers);
-			return false;
-		}
-	return true;
-}
-
-/* What is wrong with resolv.conf costs DANE, and nothing else. */
-static bool open_mta_test(struct dns *d, const struct dns_options *o,
-    struct buf *err)
-{
-	struct adtest_owner owner = { ask_mta_server, tell_change, d };
-	struct resolv_conf rc;
-	struct buf why;
-	bool good;
-
-	if (!o->mta_test) {
-		set_why(d->mta_why, sizeof(d->mta_why), "not tested");
-		return true;
-	}
-	buf_init(&why, sizeof(d->mta_why));
-	good = resolv_conf_read(o->resolv_conf, &rc, &why);
-	if (!good)
-		set_why(d->mta_why, sizeof(d->mta_why), buf_str(&why));
-	buf_clear(&why);
-	if (!good || !can_ask(d, rc.servers))
-		return true;
-	for (size_t i = 0; rc.servers[i]; i++) {
-		const char *one[] = { rc.servers[i], NULL };
-
-		d->mta_servers[i] = dns_stub_new(d->loop, one, d->timeout_ms,
-		    err);
-		if (!d->mta_servers[i])
-			return false;
-	}
-	d->mta_test = adtest_new(d->loop, &owner, rc.servers);
-	if (!d->mta_test)
-		buf_adds(err, "out of memory");
-	return d->mta_test != NULL;
-}
-
-/* The zones of our trust anchors, if we have any, else the root. */
-static bool begin_mta_test(struct dns *d, struct buf *err)
-{
-	if (!d->mta_test)
-		return true;
-	if (!d->selftest && !adtest_add_zone(d->mta_test, ".", 1)) {
-		buf_adds(err, "out of memory");
-		return false;
-	}
-	adtest_begin(d->mta_test);
-	return true;
-}
-
 /* ---- setting up -------------------------------------------------------- */
 
-static bool add_zone(struct dns *d, const char *line)
+static bool add_zone(struct dns *d, const char *name, size_t len)
 {
-	size_t len = strcspn(line, " \t");
+	return (!d->selftest || selftest_add_zone(d->selftest, name, len)) &&
+	    dns_mta_test_add_zone(d->mta, name, len);
+}
 
-	return selftest_add_zone(d->selftest, line, len) &&
-	    (!d->mta_test || adtest_add_zone(d->mta_test, line, len));
+static bool add_root(struct dns *d, struct buf *err)
+{
+	if (add_zone(d, ".", 1))
+		return true;
+	buf_adds(err, "out of memory");
+	return false;
 }
 
 static bool add_anchor(struct dns *d, char *line, unsigned number,
@@ -407,7 +350,7 @@ static bool add_anchor(struct dns *d, char *line, unsigned number,
 	if (!*line)
 		return true;
 	why = dns_unbound_add_anchor(d->validating, line);
-	if (!why && add_zone(d, line))
+	if (!why && add_zone(d, line, strcspn(line, " \t")))
 		return true;
 	buf_addf(err, "trust anchor, line %u: %s", number,
 	    why ? why : "out of memory");
@@ -432,28 +375,96 @@ static bool add_anchors(struct dns *d, const char *text, struct buf *err)
 	return good;
 }
 
-static bool start_validation(struct dns *d, const struct dns_options *o,
+static bool new_selftest(struct dns *d, struct selftest_owner *owner,
+    struct buf *err)
+{
+	owner->ask = ask_validated;
+	owner->ended = test_ended;
+	owner->arg = d;
+	d->selftest = selftest_new(d->loop, owner);
+	if (!d->selftest)
+		buf_adds(err, "out of memory");
+	return d->selftest != NULL;
+}
+
+static bool open_validating(struct dns *d, const struct dns_options *o,
     struct buf *err)
 {
 	struct selftest_owner owner = {
-		.ask = ask_validated, .ended = test_ended, .arg = d,
 		.insecure = "answers are not signed",
 	};
 
-	if (!o->validate)
-		return true;
-	d->selftest = selftest_new(d->loop, &owner);
-	if (!d->selftest) {
-		buf_adds(err, "out of memory");
+	if (!new_selftest(d, &owner, err))
 		return false;
-	}
 	d->validating = dns_unbound_new(d->loop, o, err);
-	if (!d->validating || !add_anchors(d, o->anchors, err) ||
-	    !dns_unbound_ready(d->validating, err))
+	return d->validating && add_anchors(d, o->anchors, err) &&
+	    dns_unbound_ready(d->validating, err);
+}
+
+static bool open_plain(struct dns *d, const struct dns_options *o,
+    struct buf *err)
+{
+	d->plain = dns_unbound_new(d->loop, o, err);
+	return d->plain && dns_unbound_ready(d->plain, err);
+}
+
+static bool note_remotes(struct dns *d, const char *const *servers,
+    struct buf *err)
+{
+	struct buf b;
+
+	buf_init(&b, REMOTES_MAX);
+	for (; *servers; servers++)
+		if (!nameserver_is_local(*servers))
+			buf_addf(&b, "%s%s", b.len ? ", " : "", *servers);
+	d->remotes = buf_steal(&b);
+	if (!d->remotes)
+		buf_adds(err, "out of memory");
+	return d->remotes != NULL;
+}
+
+static bool open_trusting(struct dns *d, const struct dns_options *o,
+    struct buf *err)
+{
+	struct selftest_owner owner = {
+		.insecure = "AD is not set", .repeat_ms = SELFTEST_REPEAT_MS,
+	};
+	const char *const *servers = o->servers;
+	struct resolv_conf rc;
+
+	if (!servers || !servers[0]) {
+		if (!resolv_conf_read(o->resolv_conf, &rc, err))
+			return false;
+		servers = rc.servers;
+	}
+	d->plain = dns_stub_new(d->loop, servers, d->timeout_ms, err);
+	if (!d->plain || !new_selftest(d, &owner, err))
 		return false;
-	d->validation = DNS_VALIDATION_TESTING;
-	selftest_begin(d->selftest);
-	return true;
+	return add_root(d, err) && note_remotes(d, servers, err);
+}
+
+static bool open_upstreams(struct dns *d, const struct dns_options *o,
+    struct buf *err)
+{
+	switch (o->dnssec) {
+	case MTASTS_DNSSEC_OFF:
+		return open_plain(d, o, err) && add_root(d, err);
+	case MTASTS_DNSSEC_VALIDATE:
+		return open_plain(d, o, err) && open_validating(d, o, err);
+	case MTASTS_DNSSEC_TRUST_AD:
+		return open_trusting(d, o, err);
+	}
+	buf_adds(err, "DNSSEC: no such way");
+	return false;
+}
+
+static void begin_tests(struct dns *d)
+{
+	if (d->selftest) {
+		d->validation = DNS_VALIDATION_TESTING;
+		selftest_begin(d->selftest);
+	}
+	dns_mta_test_begin(d->mta);
 }
 
 struct dns *dns_new(struct evloop *loop, const struct dns_options *o,
@@ -468,13 +479,12 @@ struct dns *dns_new(struct evloop *loop, const struct dns_options *o,
 	d->loop = loop;
 	d->timeout_ms = o->timeout_ms;
 	d->waiting_tail = &d->waiting;
-	d->plain = dns_unbound_new(loop, o, err);
-	if (!d->plain || !dns_unbound_ready(d->plain, err) ||
-	    !open_mta_test(d, o, err) || !start_validation(d, o, err) ||
-	    !begin_mta_test(d, err)) {
+	d->mta = dns_mta_test_new(d, loop, o, err);
+	if (!d->mta || !open_upstreams(d, o, err)) {
 		dns_free(d);
 		return NULL;
 	}
+	begin_tests(d);
 	return d;
 }
 
@@ -489,11 +499,10 @@ void dns_free(struct dns *d)
 	if (!d)
 		return;
 	selftest_free(d->selftest);
-	adtest_free(d->mta_test);
-	for (size_t i = 0; i < RESOLV_CONF_SERVERS; i++)
-		upstream_free(d->mta_servers[i]);
+	dns_mta_test_free(d->mta);
 	upstream_free(d->validating);
 	upstream_free(d->plain);
+	free(d->remotes);
 	while (d->jobs)
 		job_free(d->jobs);
 	free(d);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns - DNS questions with DNSSEC validation (libunbound).
+ * dns - DNS questions with DNSSEC: libunbound, or c-ares to trust AD.
  *
  * All questions go to the servers of resolv.conf or of the options; the
- * validation happens here. Servers that do not deliver DNSSEC would make
- * every name bogus, so a self-test asks for the zone of the trust anchor:
- * until it succeeds, answers are not validated (never secure, never bogus)
- * and the test is repeated. Mail must go on.
+ * validation happens here (MTASTS_DNSSEC_VALIDATE), or there. Servers that
+ * do not deliver DNSSEC would make every name bogus, so a self-test asks for
+ * the zone of the trust anchor: until it succeeds, answers are not validated
+ * (never secure, never bogus) and the test is repeated. Mail must go on.
+ *
+ * To trust AD (MTASTS_DNSSEC_TRUST_AD), the test asks for the root. There is
+ * no cache then but that of the servers, and nothing is bogus: they say
+ * SERVFAIL. The test is repeated for ever, so that servers that no longer
+ * validate are not taken for a world without DNSSEC.
  *
  * Everything is read from files in dns_new(). Not thread-safe.
  */
@@ -14,6 +19,7 @@
 #define TM_MTASTS_DNS_H
 
 #include "mtasts/dnswire.h"
+#include "mtasts/mtasts.h"
 
 struct buf;
 struct dns;
@@ -25,8 +31,8 @@ struct dns_options {
 	 * the servers of resolv_conf. */
 	const char *const *servers;
 	const char *resolv_conf;	/* NULL: /etc/resolv.conf */
-	bool validate;
-	const char *anchors;		/* text: DS or DNSKEY lines */
+	enum mtasts_dnssec dnssec;
+	const char *anchors;		/* to validate: DS or DNSKEY lines */
 	uint32_t timeout_ms;		/* for one question */
 	bool mta_test;			/* dns_mta() is wanted */
 };
@@ -47,6 +53,10 @@ void dns_free(struct dns *d);
 
 /* why_r (may be NULL) says why the last self-test failed, "" if not. */
 enum dns_validation dns_validation(const struct dns *d, const char **why_r);
+
+/* The servers, apart by a comma, whose AD is trusted though it comes over a
+ * network (DANE-R-02); "" if there are none. */
+const char *dns_trusted_remotes(const struct dns *d);
 
 enum dns_mta { DNS_MTA_TESTING, DNS_MTA_AD, DNS_MTA_NO_AD };
 

@@ -156,7 +156,16 @@ bool mtasts_policy_match(const struct mtasts_policy *policy,
 
 /* ---- discovery (RFC 8461 §3) ------------------------------------------- */
 
-enum mtasts_dnssec { MTASTS_DNSSEC_OFF, MTASTS_DNSSEC_VALIDATE };
+/* Where signatures are checked. Without DNSSEC, and until a test has shown
+ * that it works, no answer is secure; lookups go on all the same. */
+enum mtasts_dnssec {
+	MTASTS_DNSSEC_OFF,
+	MTASTS_DNSSEC_VALIDATE,	/* here */
+	MTASTS_DNSSEC_TRUST_AD,	/* at the servers: what they set AD in is
+				 * secure. Only for servers that validate,
+				 * over a path nobody can change packets on
+				 * (RFC 7672 §2.1.1) */
+};
 
 /* Zero-initialise; a zero or NULL member takes the default in brackets. */
 struct mtasts_options {

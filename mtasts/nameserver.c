@@ -11,6 +11,12 @@
 #define FILE_MAX 65536
 #define KEYWORD "nameserver"
 
+/* Without the literals of mail addresses, which netaddr_parse() takes. */
+static bool parse_address(const char *s, struct netaddr *addr_r)
+{
+	return !strchr("[I", s[0]) && netaddr_parse(s, addr_r);
+}
+
 bool nameserver_parse(const char *s, struct netaddr *addr_r,
     uint16_t *port_r)
 {
@@ -24,7 +30,7 @@ bool nameserver_parse(const char *s, struct netaddr *addr_r,
 		return false;
 	memcpy(host, s, len);
 	host[len] = '\0';
-	if (port == 0 || !netaddr_parse(host, &addr))
+	if (port == 0 || !parse_address(host, &addr))
 		return false;
 	*addr_r = addr;
 	*port_r = (uint16_t)port;
@@ -65,12 +71,9 @@ static bool is_address(const char *s)
 	size_t len = strcspn(s, "%");
 	struct netaddr addr;
 
-	/* No literals of mail addresses here, which netaddr_parse() takes. */
-	if (strchr("[I", s[0]))
-		return false;
 	memcpy(host, s, len);
 	host[len] = '\0';
-	return netaddr_parse(host, &addr) &&
+	return parse_address(host, &addr) &&
 	    (!s[len] || addr.family == AF_INET6);
 }
 

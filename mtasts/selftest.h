@@ -20,6 +20,9 @@ enum selftest_result {
 	SELFTEST_NO_ANSWER,	/* servers that are silent, or refuse */
 };
 
+/* How often a test that has passed is repeated, where a change matters. */
+#define SELFTEST_REPEAT_MS 600000
+
 struct selftest_owner {
 	/* Ask for the SOA of a zone; as dns_query_start(). */
 	struct dns_query *(*ask)(void *arg, const char *zone, dns_fn *fn,

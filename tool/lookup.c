@@ -41,8 +41,7 @@ struct mtasts_ctx *lookup_context(const struct conf *conf)
 	const char **servers = mem_array(conf->dns_servers.n + 1,
 	    sizeof(*servers));
 	struct mtasts_options o = {
-		.dnssec = conf->dnssec == DNSSEC_VALIDATE ?
-		    MTASTS_DNSSEC_VALIDATE : MTASTS_DNSSEC_OFF,
+		.dnssec = conf_mtasts_dnssec(conf),
 		.trust_anchor = conf->trust_anchor,
 		.dns_timeout_ms = (uint32_t)(conf->dns_timeout * 1000),
 		.ca_file = *conf->ca_file ? conf->ca_file : NULL,

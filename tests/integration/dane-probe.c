@@ -24,7 +24,8 @@
 struct probe {
 	const char *anchor, *sts, *map;
 	uint64_t budget, timeout;
-	bool dnssec;
+	enum mtasts_dnssec dnssec;
+	const char *server;	/* NULL: those of resolv.conf */
 	bool cancel;		/* give up every other lookup at once */
 	struct evloop *loop;
 	struct dns *dns;
@@ -158,6 +159,17 @@ static uint64_t number(const char *value)
 	return n;
 }
 
+static enum mtasts_dnssec dnssec(const char *value)
+{
+	if (str_ieq(value, "validate"))
+		return MTASTS_DNSSEC_VALIDATE;
+	if (str_ieq(value, "trust-ad"))
+		return MTASTS_DNSSEC_TRUST_AD;
+	if (!str_ieq(value, "off"))
+		fail(value);
+	return MTASTS_DNSSEC_OFF;
+}
+
 /* True when the argument was an option. */
 static bool take_option(struct probe *p, const char *arg)
 {
@@ -175,7 +187,9 @@ static bool take_option(struct probe *p, const char *arg)
 	else if (str_starts(arg, "dns_timeout="))
 		p->timeout = number(value);
 	else if (str_starts(arg, "dnssec="))
-		p->dnssec = str_ieq(value, "validate");
+		p->dnssec = dnssec(value);
+	else if (str_starts(arg, "dns="))
+		p->server = value;
 	else if (str_starts(arg, "map="))
 		p->map = value;
 	else if (str_starts(arg, "sts="))
@@ -187,7 +201,8 @@ static bool take_option(struct probe *p, const char *arg)
 
 static void open_dns(struct probe *p)
 {
-	struct dns_options o = { .validate = p->dnssec,
+	const char *servers[] = { p->server, NULL };
+	struct dns_options o = { .dnssec = p->dnssec, .servers = servers,
 		.timeout_ms = (uint32_t)p->timeout };
 	char anchors[ANCHORS_MAX] = "";
 	FILE *file = fopen(p->anchor, "r");
@@ -209,7 +224,7 @@ int main(int argc, char **argv)
 {
 	struct probe p = { .anchor = "/usr/share/dns/root.key", .sts = "none",
 		.map = "postfix", .budget = 20000, .timeout = 5000,
-		.dnssec = true };
+		.dnssec = MTASTS_DNSSEC_VALIDATE };
 	int keys = 0;
 
 	for (int i = 1; i < argc; i++)

@@ -164,7 +164,8 @@ static void set_dns(struct probe *p, const char *value)
 static void set_dnssec(struct probe *p, const char *value)
 {
 	p->options.dnssec = str_ieq(value, "validate") ?
-	    MTASTS_DNSSEC_VALIDATE : MTASTS_DNSSEC_OFF;
+	    MTASTS_DNSSEC_VALIDATE : str_ieq(value, "trust-ad") ?
+	    MTASTS_DNSSEC_TRUST_AD : MTASTS_DNSSEC_OFF;
 }
 
 static void set_anchor(struct probe *p, const char *value)

@@ -314,6 +314,38 @@ def test_validation_is_off(world, probe):
     assert world.dns.count(d.name, "MX") == 0
 
 
+def test_servers_that_validate(world, probe):
+    """dnssec = trust-ad: the opt-in of DANE-R-02."""
+    world.dns.ad = True
+    d, none = world.domain(mode=None), world.domain(mode=None)
+    tlsa(d)
+    r = one(probe(d, dnssec="trust-ad"))
+    assert (r["outcome"], r["mx_secure"]) == ("all", True)
+    assert r["reply"] == "OK dane-only"
+    assert one(probe(none, dnssec="trust-ad"))["outcome"] == "none"
+
+
+@pytest.mark.parametrize("label,kind,what", [
+    ("", "MX", "servfail"), ("_25._tcp.mx1", "TLSA", "servfail"),
+    ("_25._tcp.mx1", "TLSA", "drop")])
+def test_an_error_of_servers_that_validate(world, probe, label, kind, what):
+    """What is bogus there comes as SERVFAIL (DANE-R-06)."""
+    world.dns.ad = True
+    d = world.domain(mode=None)
+    tlsa(d)
+    rule(world, d, label, kind, what)
+    r = one(probe(d, sts="enforce", dnssec="trust-ad", dns_timeout=3000))
+    assert (r["outcome"], r["reply"]) == (
+        "error", "TEMP the lookup of DANE failed")
+
+
+def test_servers_that_should_validate_and_do_not(world, probe):
+    d = world.domain(mode=None)
+    tlsa(d)
+    r = one(probe(d, sts="enforce", dnssec="trust-ad"))
+    assert (r["outcome"], r["reply"]) == ("not validated", SECURE)
+
+
 @pytest.mark.parametrize("label,kind,state", [
     ("", "MX", []),
     ("mx1", "*", ["its addresses failed"]),

@@ -620,6 +620,27 @@ def test_servers_cannot_deliver_the_anchor(world, probe):
     assert (r["outcome"], r["secure"]) == ("found", False)
 
 
+@pytest.mark.parametrize("ad", [True, False])
+def test_ad_is_trusted_if_wanted(world, probe, ad):
+    """RFC 7672 §2.1.1. The trust anchor is the servers' matter."""
+    d, absent = world.domain(), world.domain(mode=None)
+    world.dns.ad = ad
+    found, none = sorted(probe(d, absent, dnssec="trust-ad",
+                               anchor="/nonexistent"),
+                         key=lambda r: r["outcome"] != "found")
+    assert (found["outcome"], found["secure"]) == ("found", ad)
+    assert (none["outcome"], none["secure"]) == ("absent", ad)
+    assert one(probe(d))["secure"] is False
+
+
+def test_ad_of_root_servers_that_fail_proves_nothing(world, probe):
+    d = world.domain()
+    world.dns.ad = True
+    world.dns.rules["", "*"] = "servfail"
+    r = one(probe(d, dnssec="trust-ad"))
+    assert (r["outcome"], r["secure"]) == ("found", False)
+
+
 class Conversation:
     """One probe that lives on, asked for one domain at a time."""
 
@@ -640,9 +661,10 @@ class Conversation:
         assert self.process.wait(10) == 0
 
 
-def test_dns_comes_back(world):
+@pytest.mark.parametrize("dnssec", ["off", "trust-ad"])
+def test_dns_comes_back(world, dnssec):
     """An outage leaves nothing behind: a minute later all is well."""
-    c = Conversation(world, dns_timeout=1000)
+    c = Conversation(world, dns_timeout=1000, dnssec=dnssec)
     assert c.ask(world.domain())["outcome"] == "found"
     world.dns.rules["*", "*"] = "drop"
     for _ in range(5):
@@ -743,9 +765,10 @@ def test_a_callback_may_ask_again(world, probe):
     assert d.host.count == 2
 
 
-def test_the_end_cancels(world, probe):
+@pytest.mark.parametrize("dnssec", ["validate", "trust-ad"])
+def test_the_end_cancels(world, probe, dnssec):
     domains = [world.domain() for _ in range(5)]
-    results = probe(*domains, cancel=1, max_lookups=2, dnssec="validate")
+    results = probe(*domains, cancel=1, max_lookups=2, dnssec=dnssec)
     assert [(r["outcome"], r["error"]) for r in results] == [
         ("failed", "cancelled")] * 5
 
@@ -764,6 +787,7 @@ def test_what_is_no_domain_is_refused(probe, name):
     {"dnssec": "validate", "anchor": "/dev/null"},
     {"dnssec": "validate", "anchor": "/etc/hostname"},
     {"dns": "ns.example"}, {"dns": "192.0.2.53@0"},
+    {"dnssec": "trust-ad", "dns": "ns.example"},
     {"proxy": "https://127.0.0.1:1"}, {"proxy": "http://127.0.0.1"},
     {"timeout": 600001}, {"max_size": 65537},
 ])

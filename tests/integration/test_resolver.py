@@ -227,6 +227,82 @@ def test_dnssec_is_not_wanted(world, resolver):
     assert s.answers[0]["outcome"] == FOUND
 
 
+# ---- the servers validate --------------------------------------------------
+
+def test_ad_is_trusted(world, resolver):
+    """DANE-R-02: whose servers are not on this host is told what it means."""
+    world.dns.ad = True
+    d = world.domain()
+    s = resolver(d.name + ",mx,rua", dns="dnssec = trust-ad")
+    assert s.dnssec("validation") == ["testing", "works"]
+    assert s.answers[0]["outcome"] == FOUND and s.answers[0]["secure"]
+    assert s.answers[0]["mx"] == d.mx[0]
+    warning, info = s.logs
+    assert warning["priority"] == LOG_WARNING
+    assert "answers of 192.0.2.53 are trusted over the network" in \
+        warning["line"]
+    assert info["priority"] > LOG_NOTICE
+    if not sanitized():
+        assert s.status[-1]["sandbox"]["landlock"]
+        assert s.status[-1]["sandbox"]["seccomp"]
+
+
+def test_ad_is_not_set(world, resolver):
+    """Found, insecure, and tested again; what has AD later is believed."""
+    before = world.dns.count("", "SOA")
+    d = world.domain()
+
+    def mend():
+        until(lambda: world.dns.count("", "SOA") > before + 2,
+              "the first tests are over", limit=100)
+        world.dns.ad = True
+
+    mender = threading.Thread(target=mend)
+    mender.start()
+    s = resolver('wait="validation":"works"', d.name,
+                 dns="dnssec = trust-ad")
+    mender.join()
+    assert s.dnssec("validation") == ["testing", "failed", "works"]
+    assert s.dnssec("reason") == ["", "AD is not set", ""]
+    assert s.answers[0]["secure"]
+
+
+def test_without_ad_nothing_is_secure(world, resolver):
+    s = resolver(world.domain().name, dns="dnssec = trust-ad")
+    assert s.dnssec("validation") == ["testing", "failed"]
+    assert s.answers[0]["outcome"] == FOUND
+    assert not s.answers[0]["secure"]
+    assert [m["priority"] for m in s.logs] == [LOG_WARNING] * 2
+
+
+def test_ad_of_this_host_needs_no_warning(world, resolver):
+    """Knot itself, which has no policy host but that of the record."""
+    d = world.domain()
+    s = resolver(d.name, dns='dnssec = trust-ad\n'
+                 'servers = {"127.0.0.1@%d"}' % KNOT_PORT)
+    assert not [m for m in s.logs if "network" in m["line"]]
+    assert s.answers[0]["outcome"] == FOUND
+
+
+def test_ad_of_answers_too_long_for_udp(world, resolver):
+    world.dns.ad = True
+    d = world.domain(mx=[])
+    hosts = ["a-rather-long-name-of-a-mail-host-%02d.%s" % (n, d.name)
+             for n in range(60)]
+    d.set("", "MX", *("%d %s." % (n, host) for n, host in enumerate(hosts)))
+    a, = resolver(d.name + ",mx", dns="dnssec = trust-ad").answers
+    assert a["mx"] == " ".join(hosts) and a["secure"]
+
+
+def test_the_next_server_is_asked(world, resolver):
+    world.dns.ad = True
+    d = world.domain()
+    s = resolver(d.name, dns='dnssec = trust-ad\n'
+                 'servers = {"192.0.2.99", "192.0.2.53"}')
+    assert s.dnssec("validation")[-1] == "works"
+    assert s.answers[0]["outcome"] == FOUND and s.answers[0]["secure"]
+
+
 # ---- what DNS gives the mail server ---------------------------------------
 
 def mta(state):

@@ -583,6 +583,19 @@ def test_query_looks_up_what_is_not_cached(offline, world):
     assert "%s: no policy" % none.name in human.out
 
 
+@pytest.mark.parametrize("ad", [True, False])
+def test_lookups_of_the_tool_trust_ad(offline, world, ad):
+    d = world.domain(mode="enforce")
+    world.dns.ad = ad
+    run = offline('dns { dnssec = trust-ad }\nhttps { ca_file = "%s" }\n' %
+                  world.ca_file)
+    run("cache", "import", "-", stdin=document(record(d.name)))
+    done = run("cache", "refresh", d.name)
+    assert done.status == 0, done.err
+    kept, = json.loads(run("cache", "export").out)["domains"]
+    assert kept["dnssec"] is ad
+
+
 def test_query_prefers_the_cache(offline, world):
     d = world.domain(mode="enforce")
     run = offline(rig_config(world))

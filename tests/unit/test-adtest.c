@@ -3,7 +3,11 @@
 
 #include "mtasts/adtest.h"
 #include "mtasts/evloop.h"
+#include "tests/unit/skipclock.h"
 #include "tests/unit/unit.h"
+
+#define AFTER_SUCCESS_MS 600000
+#define AFTER_FAILURE_MS 15000
 
 #define ASKED_MAX 16
 
@@ -131,6 +135,52 @@ static void results(void)
 	}
 }
 
+/* Put the clock forward; the test is repeated then, and not before. */
+static void repeat(struct owner *o, int64_t ms)
+{
+	unsigned before = o->n;
+
+	clock_skip(ms - 1000);
+	evloop_process(o->loop);
+	CU_ASSERT_EQUAL(o->n, before);
+	clock_skip(1000);
+	evloop_process(o->loop);
+	CU_ASSERT_EQUAL(o->n, before + 1);
+}
+
+static void changes_are_noticed(void)
+{
+	static const char *const servers[] = { "192.0.2.1", NULL };
+	static const struct {
+		enum kind kind;
+		enum dns_mta state;
+		unsigned changes;
+		const char *why;
+	} steps[] = {
+		{ AD, DNS_MTA_AD, 1, "" },
+		{ AD, DNS_MTA_AD, 1, "" },
+		{ NO_AD, DNS_MTA_NO_AD, 2, "192.0.2.1: AD is not set" },
+		{ NO_AD, DNS_MTA_NO_AD, 2, "192.0.2.1: AD is not set" },
+		{ SILENT, DNS_MTA_NO_AD, 3, "192.0.2.1: no answer in time" },
+		{ AD, DNS_MTA_AD, 4, "" },
+	};
+	struct owner o;
+
+	begin(&o, servers);
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		const char *why;
+
+		if (i > 0)
+			repeat(&o, steps[i - 1].kind == AD ?
+			    AFTER_SUCCESS_MS : AFTER_FAILURE_MS);
+		answer(&o, i, steps[i].kind);
+		CU_ASSERT_EQUAL(adtest_state(o.test, &why), steps[i].state);
+		CU_ASSERT_EQUAL(o.changes, steps[i].changes);
+		CU_ASSERT_STRING_EQUAL(why, steps[i].why);
+	}
+	end(&o);
+}
+
 static void one_zone_of_several_is_enough(void)
 {
 	static const char *const servers[] = { "192.0.2.1", NULL };
@@ -155,6 +205,7 @@ static void one_zone_of_several_is_enough(void)
 
 static const struct unit_test tests[] = {
 	{ "results", results },
+	{ "changes are noticed", changes_are_noticed },
 	{ "one zone of several is enough", one_zone_of_several_is_enough },
 };
 

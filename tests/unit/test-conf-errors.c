@@ -266,8 +266,8 @@ static const struct {
 	    F "2: days: \"366\" is not a number from 1 to 365" },
 	{ "history.size beyond bounds", "history { size = 10000001 }\n",
 	    F "1: size: \"10000001\" is not a number from 0 to 10000000" },
-	{ "word of later", "dns {\ndnssec = trust-ad\n}\n",
-	    F "2: dnssec: \"trust-ad\" is not built yet" },
+	{ "unknown word", "dns {\ndnssec = trust\n}\n",
+	    F "2: dnssec: \"trust\" is none of: validate trust-ad off" },
 	{ "dane as a condition", "rule \"x\" { require = tls\n"
 	    "to_policy = dane }\n",
 	    F "2: to_policy: \"dane\" is not built yet" },

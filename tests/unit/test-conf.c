@@ -84,6 +84,30 @@ static const char full[] =
     "  require = tls1.3 } rule \"past\" { history = Downgrade\n"
     "  require = tls action = defer }\n";
 
+static void dnssec_in_the_words_of_the_library(void)
+{
+	static const struct {
+		const char *text;
+		enum conf_dnssec word;
+		enum mtasts_dnssec meaning;
+	} cases[] = {
+		{ "dns { dnssec = validate }", DNSSEC_VALIDATE,
+		    MTASTS_DNSSEC_VALIDATE },
+		{ "dns { dnssec = trust-ad }", DNSSEC_TRUST_AD,
+		    MTASTS_DNSSEC_TRUST_AD },
+		{ "dns { dnssec = off }", DNSSEC_OFF, MTASTS_DNSSEC_OFF },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *c = load_good(cases[i].text);
+
+		CHECK_CASE(cases[i].text, c->dnssec == cases[i].word);
+		CHECK_CASE(cases[i].text, conf_mtasts_dnssec(c) ==
+		    cases[i].meaning);
+		conf_unref(c);
+	}
+}
+
 static void values_arrive(void)
 {
 	struct conf *c = load_good(full);
@@ -735,6 +759,8 @@ static const struct unit_test tests[] = {
 	{ "destinations are found", destinations_are_found },
 	{ "defaults touch nothing", defaults_touch_nothing },
 	{ "values arrive", values_arrive },
+	{ "dnssec in the words of the library",
+	    dnssec_in_the_words_of_the_library },
 	{ "rules arrive", rules_arrive },
 	{ "hosted domains are found", hosted_domains_are_found },
 	{ "listeners are found", listeners_are_found },

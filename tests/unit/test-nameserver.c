@@ -29,6 +29,8 @@ static void servers(void)
 		{ "192.0.2.1@0", NULL, 0, false },
 		{ "192.0.2.1@65536", NULL, 0, false },
 		{ "fe80::1%eth0", NULL, 0, false },
+		{ "[::1]", NULL, 0, false },
+		{ "IPv6:::1", NULL, 0, false },
 		{ "ns.example", NULL, 0, false },
 		{ "localhost", NULL, 0, false },
 		{ "", NULL, 0, false },

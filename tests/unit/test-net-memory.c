@@ -171,6 +171,11 @@ static bool look_up_validated(void)
 	return look_up_with(MTASTS_DNSSEC_VALIDATE);
 }
 
+static bool look_up_trusted(void)
+{
+	return look_up_with(MTASTS_DNSSEC_TRUST_AD);
+}
+
 struct dane_outcome_seen {
 	unsigned calls;
 	bool with_machine;
@@ -268,6 +273,11 @@ static void validated_lookups(void)
 	CU_ASSERT(walk(look_up_validated) > 10);
 }
 
+static void trusted_lookups(void)
+{
+	CU_ASSERT(walk(look_up_trusted) > 10);
+}
+
 static void dane_lookups(void)
 {
 	CU_ASSERT(walk(look_up_dane) > 10);
@@ -283,6 +293,7 @@ static const struct unit_test tests[] = {
 	{ "messages", messages },
 	{ "lookups", lookups },
 	{ "validated lookups", validated_lookups },
+	{ "lookups that trust AD", trusted_lookups },
 	{ "DANE lookups", dane_lookups },
 	{ "tests of what the MTA gets", tests_of_the_mta },
 };
