@@ -3,13 +3,16 @@
  * socketmap-load - ask a socketmap server as mail servers do, as fast as it
  * answers, and print a JSON object of what was measured.
  *
- *	socketmap-load [-p PID] SOCKET CONNECTIONS REQUESTS MAP KEYS
+ *	socketmap-load [-s] [-p PID] SOCKET CONNECTIONS REQUESTS MAP KEYS
  *
  * SOCKET is /path or PORT (on 127.0.0.1). REQUESTS are sent in all, spread
  * over the CONNECTIONS, each of which stays open and has one request under
  * way, as one of Postfix. KEYS is a file of keys, one a line, asked for in
  * its order, over and over, of the map MAP. PID is the server: the processor
- * time it took, all threads together, is then measured too.
+ * time it took, all threads together, is then measured too. With -s it does
+ * not sleep while there is nothing to read: waking a sleeper costs the one
+ * who sends, and the slower a server is the more often its client sleeps, so
+ * that it would be charged twice. For a client with a processor of its own.
  *
  * Every reply is looked at: "ok" and "notfound" are answers, "temp" and
  * "wrong" (any other text) are counted, and what is no netstring ends it
@@ -54,7 +57,7 @@ enum { ANSWERS = sizeof(answers) / sizeof(answers[0]) };
 static struct {
 	uint64_t wanted, asked, done;
 	uint64_t counts[ANSWERS];
-	bool broken;
+	bool broken, spins;
 	uint64_t *latency;	/* in nanoseconds */
 	struct buf frames;	/* every request, ready to be sent */
 	size_t *frame_ends;
@@ -226,7 +229,7 @@ static void serve(int epfd, int64_t until)
 
 	while (run.done < run.asked && !run.broken &&
 	    clock_mono_ms() < until) {
-		int n = epoll_wait(epfd, ev, EVENTS, 1000);
+		int n = epoll_wait(epfd, ev, EVENTS, run.spins ? 0 : 1000);
 
 		for (int i = 0; i < n; i++)
 			if (!on_readable(ev[i].data.ptr))
@@ -267,8 +270,8 @@ static void print_result(unsigned conns, uint64_t ns, uint64_t cpu)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: socketmap-load [-p PID] SOCKET CONNECTIONS "
-	    "REQUESTS MAP KEYS\n");
+	fprintf(stderr, "usage: socketmap-load [-s] [-p PID] SOCKET "
+	    "CONNECTIONS REQUESTS MAP KEYS\n");
 	exit(64);
 }
 
@@ -292,10 +295,13 @@ int main(int argc, char **argv)
 	uint64_t conns;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:")) != -1) {
-		if (c != 'p')
+	while ((c = getopt(argc, argv, "p:s")) != -1) {
+		if (c == 'p')
+			pid = optarg;
+		else if (c == 's')
+			run.spins = true;
+		else
 			usage();
-		pid = optarg;
 	}
 	argv += optind;
 	if (argc - optind != 5 || !str_to_u64(argv[1], 10000, &conns) ||
