@@ -21,7 +21,7 @@ KNOT_PORT = 5300
 CONFIG = """
 server:
     rundir: "{dir}"
-    listen: [ 127.0.0.1@{port} ]
+    listen: [ {listen} ]
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -96,7 +96,11 @@ def question(message):
 
 
 class Knot:
-    """The authoritative server."""
+    """The authoritative server. A subclass may listen elsewhere too, and
+    have more records in `example.`"""
+
+    listen = "127.0.0.1@%d" % KNOT_PORT
+    records = ""
 
     def __init__(self, folder):
         self.dir = folder
@@ -115,9 +119,10 @@ class Knot:
         return "\n".join(lines) + "\n"
 
     def start(self):
-        config = CONFIG.format(dir=self.dir, port=KNOT_PORT)
+        config = CONFIG.format(dir=self.dir, listen=self.listen)
         config += self._zone("", ROOT, True)
-        config += self._zone("example", EXAMPLE.format(zeros="0" * 64), True)
+        config += self._zone("example", EXAMPLE.format(zeros="0" * 64) +
+                             self.records, True)
         config += self._zone("insecure.example", ZONE, False)
         config += self._zone("bogus.example", ZONE, True)
         config += self._zone("100.51.198.in-addr.arpa", REVERSE, False)
