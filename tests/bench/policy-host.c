@@ -9,7 +9,7 @@
  * client asks for, it answers as that: with a certificate for the name,
  * signed when it is first asked for, and with a policy in mode enforce whose
  * MX hosts are mx1 and mx2 of the domain. One thread; a fetch costs it about
- * half of what it costs the client, so that the client is what is measured.
+ * a third of what it costs the client, so that the client is what is measured.
  * It runs until it is killed.
  */
 #include "config.h"
