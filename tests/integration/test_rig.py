@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The rig itself: a wrong rig would make every other test mean nothing."""
 import ctypes
+import re
 import ssl
 import socket
+import subprocess
 import urllib.request
 
 import pytest
 
+from rig import dns
 from rig.client import CLIENT, LOCAL, STRANGER, Smtp, anonymous_context, send
 from rig.wait import until
 
@@ -65,6 +68,50 @@ def test_dns_can_fail(world):
     world.dns.stop()
     with pytest.raises(OSError):
         socket.create_connection(("192.0.2.53", 53), 2)
+
+
+def dig(name, kind):
+    """Ask the server of resolv.conf; what kdig(1) prints."""
+    return subprocess.run(
+        ["kdig", "@" + dns.ADDRESS, "+dnssec", "+retry=0", name, kind],
+        capture_output=True, text=True).stdout
+
+
+def header(name, kind="TXT"):
+    """Of an answer: ("NOERROR", whether AD was set)."""
+    text = dig(name, kind)
+    return (re.search(r"status: (\w+)", text)[1],
+            " ad" in re.search(r"Flags: ([\w ]*)", text)[1])
+
+
+@pytest.mark.parametrize("zone, expected", [
+    ("example", ("NOERROR", True)),
+    ("insecure.example", ("NOERROR", False)),
+    ("bogus.example", ("SERVFAIL", False))])
+def test_dns_can_be_validated(world, zone, expected):
+    domain = world.domain(zone=zone)
+    assert header("_mta-sts." + domain.name) == ("NOERROR", False)
+    world.dns.validate = True
+    assert header("_mta-sts." + domain.name) == expected
+
+
+def test_dns_that_validates_vouches_for_what_is_not_there(world):
+    world.dns.validate = True
+    assert header("nowhere.example", "MX") == ("NXDOMAIN", True)
+    assert header("nowhere.insecure.example", "MX") == ("NXDOMAIN", False)
+
+
+def test_dns_that_validates_keeps_nothing_and_can_fail(world):
+    world.dns.validate = True
+    domain = world.domain()
+    name = "_25._tcp.mx1." + domain.name
+    assert header(name, "TLSA") == ("NXDOMAIN", True)
+    domain.set("_25._tcp.mx1", "TLSA", "3 1 1 " + "ab" * 32)
+    assert "ABAB" in dig(name, "TLSA")
+    domain.set("_25._tcp.mx1", "TLSA", "3 1 1 " + "cd" * 32)
+    assert "CDCD" in dig(name, "TLSA")
+    world.dns.rules[name, "TLSA"] = "servfail"
+    assert header(name, "TLSA") == ("SERVFAIL", False)
 
 
 def test_policy_is_served_and_counted(world):

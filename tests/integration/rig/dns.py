@@ -4,8 +4,8 @@
 Knot serves a signed root of our own, `example.` signed below it,
 `insecure.example.` without DNSSEC and `bogus.example.` with a DS record that
 does not fit. The relay stands at 192.0.2.53:53, the address of resolv.conf,
-passes queries to Knot, counts them, and can be told to lose, refuse, delay
-or strip answers.
+passes queries to Knot, or to a resolver that validates, counts them, and can
+be told to lose, refuse, delay or strip answers.
 """
 import collections
 import os
@@ -14,6 +14,8 @@ import struct
 import subprocess
 import threading
 import time
+
+from rig import validator
 
 ADDRESS = "192.0.2.53"
 KNOT_PORT = 5300
@@ -107,6 +109,7 @@ class Knot:
         os.makedirs(folder, exist_ok=True)
         self.anchor = os.path.join(folder, "root.key")
         self.process = None
+        self.changed = lambda: None     # called after every update
 
     def _zone(self, name, text, signed):
         with open(os.path.join(self.dir, "%s.zone" % (name or "root")),
@@ -179,21 +182,27 @@ class Knot:
         if done.returncode or "NOERROR" not in done.stdout:
             raise RuntimeError("knsupdate %s: %s %s" % (
                 commands, done.stdout, done.stderr))
+        self.changed()
 
 
 class Relay:
     """Port 53: passes queries to Knot, unless told otherwise.
+
+    `validate` passes them to a resolver that validates (validator.py) and
+    sets AD, as mail servers want it.
 
     `queries` counts (name, type). `rules` maps (name or "*", type or "*") to
     "drop", "servfail", "refused", "nodata", or a delay in seconds.
     `strip` removes DNSSEC, as bad forwarders do; `ad` sets the AD bit.
     """
 
-    def __init__(self):
+    def __init__(self, resolver):
         self.queries = collections.Counter()
         self.rules = {}
         self.strip = False
         self.ad = False
+        self.port = KNOT_PORT
+        self.resolver = resolver
         self.sockets = None
         self.threads = []
 
@@ -228,10 +237,20 @@ class Relay:
             sock.close()
         self.sockets = None
 
+    @property
+    def validate(self):
+        return self.port == validator.PORT
+
+    @validate.setter
+    def validate(self, wanted):
+        if wanted:
+            self.resolver.want()
+        self.port = validator.PORT if wanted else KNOT_PORT
+
     def reset(self):
         """Behave again."""
         self.rules.clear()
-        self.strip = self.ad = False
+        self.strip = self.ad = self.validate = False
         if not self.sockets:
             self.start()
 
@@ -291,10 +310,9 @@ class Relay:
             return data
         return exactly(struct.unpack("!H", exactly(2))[0])
 
-    @staticmethod
-    def _ask_udp(query):
+    def _ask_udp(self, query):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.connect(("127.0.0.1", KNOT_PORT))
+            sock.connect(("127.0.0.1", self.port))
             sock.settimeout(5)
             sock.send(query)
             try:
@@ -303,7 +321,7 @@ class Relay:
                 return None
 
     def _ask_tcp(self, query):
-        with socket.create_connection(("127.0.0.1", KNOT_PORT), 5) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
             sock.sendall(struct.pack("!H", len(query)) + query)
             return self._read_tcp(sock)
 

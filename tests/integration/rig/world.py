@@ -13,7 +13,7 @@ import json
 import os
 import time
 
-from rig import certs, dns, https
+from rig import certs, dns, https, validator
 
 WEB4 = "203.0.112.80"
 WEB6 = "2a0f:db80::80"
@@ -104,7 +104,10 @@ class World:
         self.folder = folder
         self.authority = certs.Authority(os.path.join(folder, "certs"))
         self.knot = dns.Knot(os.path.join(folder, "knot"))
-        self.dns = dns.Relay()
+        self.validator = validator.Validator(
+            os.path.join(folder, "unbound"), self.knot.anchor, dns.KNOT_PORT)
+        self.knot.changed = self.validator.flush
+        self.dns = dns.Relay(self.validator)
         self.https = https.PolicyServer(self.authority)
         self._numbers = itertools.count(1)
 
@@ -124,6 +127,7 @@ class World:
     def stop(self):
         self.dns.stop()
         self.https.stop()
+        self.validator.stop()
         self.knot.stop()
 
     def reset(self):
