@@ -609,10 +609,11 @@ static void sizes_are_bounded(void)
 		{ "PF-SM-04: lines are left out first", "postfix", "3.10",
 		    20, 10, 6000, "OK secure match=mx000.example:",
 		    ": value }" },
-		{ "PF-SM-13: 40 names for Sendmail", "sts", "3.10", 40, 10, 40,
-		    "OK secure match=mx000.example:", " servername=hostname" },
-		{ "PF-SM-13: 100 names for Sendmail", "sts", "3.10", 100,
-		    10, 100, "TEMP the answer is too long for the client",
+		{ "PF-SM-13: 18 names for Sendmail, 251 bytes", "sts", "3.10",
+		    18, 10, 18, "OK secure match=mx000.example:",
+		    " servername=hostname" },
+		{ "PF-SM-13: 19 names for Sendmail, 265 bytes", "sts", "3.10",
+		    19, 10, 19, "TEMP the answer is too long for the client",
 		    "client" },
 	};
 
