@@ -93,7 +93,11 @@ QUEUE = (
 
 
 class Postfix(Mailbox):
-    """start() before use; stop() at the end. `main` adds to main.cf."""
+    """start() before use; stop() at the end. `main` adds to main.cf.
+    `services` is its master.cf, which listens on `ports`."""
+
+    ports = (25, 587, 465)
+    services = MASTER
 
     def __init__(self, folder, authority, milters="", main=None, master=""):
         self.dir = folder
@@ -113,7 +117,7 @@ class Postfix(Mailbox):
             "smtpd_milters": milters,
         })
         self.main.update(main or {})
-        self.master = MASTER + master
+        self.master = self.services + master
         self.running = False
 
     # ---- life -----------------------------------------------------------
@@ -157,10 +161,10 @@ class Postfix(Mailbox):
         self._write()
         self._folders()
         master = os.path.join(self.main["daemon_directory"], "master")
-        subprocess.run([master, "-w", "-c", self.etc], check=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.run(master, "-w", "-c", self.etc, stdin=subprocess.DEVNULL,
+                 stdout=subprocess.DEVNULL)
         self.running = True
-        for port in (25, 587, 465):
+        for port in self.ports:
             until(lambda: listening(port), "port %d" % port)
 
     def stop(self):
@@ -172,17 +176,21 @@ class Postfix(Mailbox):
         os.kill(pid, signal.SIGTERM)
         # Its smtpd processes hold the listening sockets a little longer.
         until(lambda: not alive(pid) and not any(
-            listening(port) for port in (25, 587, 465)),
+            listening(port) for port in self.ports),
             "Postfix has stopped")
         self.running = False
+
+    @staticmethod
+    def run(*command, check=True, **options):
+        """Run a program of this Postfix."""
+        return subprocess.run(command, check=check, **options)
 
     # ---- what it did ----------------------------------------------------
 
     def queue(self):
         """What postqueue(1) lists: dicts with queue_name, queue_id, …"""
-        out = subprocess.run(
-            ["postqueue", "-c", self.etc, "-j"], capture_output=True,
-            text=True, check=True).stdout
+        out = self.run("postqueue", "-c", self.etc, "-j",
+                       capture_output=True, text=True).stdout
         return [json.loads(line) for line in out.splitlines()]
 
     def held(self):
@@ -190,9 +198,8 @@ class Postfix(Mailbox):
 
     def sendmail(self, sender, recipient, message):
         """Submit by sendmail(1), as a local program does."""
-        subprocess.run(
-            ["sendmail", "-C", self.etc, "-i", "-f", sender, recipient],
-            input=message.encode(), check=True)
+        self.run("sendmail", "-C", self.etc, "-i", "-f", sender, recipient,
+                 input=message.encode())
 
 
 def alive(pid):
