@@ -90,13 +90,12 @@ def test_tlspol_172_one_mx_host_that_does_not_exist_stops_no_mail(
         maps, world, zone):
     maps()
     gone = "gone.%s." % zone
-    d = world.domain(mode=None)
-    d.set("", "MX", "10 mx1.%s." % d.name, "20 " + gone)
-    assert ask(d.name) == "NOTFOUND "
-    other = world.domain(mode=None)
-    tlsa(other)
-    other.set("", "MX", "10 mx1.%s." % other.name, "20 " + gone)
-    assert ask(other.name) == "OK dane-only"
+    plain, dane = world.domain(mode=None), world.domain(mode=None)
+    tlsa(dane)
+    for d in (plain, dane):
+        d.set("", "MX", "10 mx1.%s." % d.name, "20 " + gone)
+    assert ask(plain.name) == "NOTFOUND "
+    assert ask(dane.name) == "OK dane-only"
 
 
 def test_tlspol_7_the_connection_stays_open(maps, world):

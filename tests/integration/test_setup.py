@@ -177,7 +177,8 @@ def test_outgoing_mail_asks_the_map_these_settings_name(
 
 
 def test_without_a_socketmap_it_says_how_to_have_one(daemon):
+    one = daemon()
     for server in ("postfix", "sendmail"):
-        printed = daemon().tool("setup", server, "--outbound")
+        printed = one.tool("setup", server, "--outbound")
         assert printed.status == 1
         assert 'socketmap = {"inet:8461@127.0.0.1"}' in printed.out
