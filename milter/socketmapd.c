@@ -183,15 +183,15 @@ static bool answer_hop(struct conn *c, struct outbound_question *q,
 }
 
 /* Say why a connection is closed without an answer. */
-static bool malformed(struct socketmapd *d, const char *why)
+static bool hang_up(struct socketmapd *d, const char *why)
 {
 	unsigned silent;
 
 	d->n.malformed++;
 	if (notice_due(&d->on_malformed, TROUBLE_MS, &silent))
-		log_warn("socketmap", "a malformed request (%s): closing the "
-		    "connection without an answer; %u more since the last "
-		    "such line", why, silent);
+		log_warn("socketmap", "closing a connection without an "
+		    "answer: %s; %u more since the last such line", why,
+		    silent);
 	return false;
 }
 
@@ -206,7 +206,7 @@ static bool answer_request(struct conn *c, const char *payload, size_t len,
 	bool ok;
 
 	if (!socketmap_request_read(payload, len, &request))
-		return malformed(d, "no map name");
+		return hang_up(d, "a request without the name of a map");
 	d->n.requests++;
 	(void)nexthop_parse(request.key, request.key_len, &hop);
 	conf = services_conf(d->services);
@@ -214,7 +214,7 @@ static bool answer_request(struct conn *c, const char *payload, size_t len,
 		.dialect = tls_dialect_of(request.map, request.map_len) };
 	ok = answer_hop(c, &q, answers);
 	conf_unref(conf);
-	return ok || malformed(d, "no memory for it");
+	return ok || hang_up(d, "no memory for a request");
 }
 
 /* ---- the door ---------------------------------------------------------- */
@@ -238,7 +238,7 @@ static bool feed(struct conn *c, const char *data, size_t len,
 		    data + at, len - at, &used, &payload, &payload_len);
 
 		if (progress == NETSTRING_MALFORMED)
-			return malformed(server_of(c),
+			return hang_up(server_of(c),
 			    netstring_error(&c->reader));
 		at += used;
 		c->partial = progress == NETSTRING_MORE;
@@ -325,7 +325,7 @@ static void expired(struct peer *peer)
 	struct conn *c = (struct conn *)peer;
 
 	if (c->partial)
-		malformed(server_of(c), "it does not end");
+		hang_up(server_of(c), "a request does not end");
 }
 
 static void clear(struct peer *peer)

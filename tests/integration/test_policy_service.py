@@ -660,7 +660,7 @@ def test_when_all_are_taken_the_idlest_goes(served, client):
     d = served(REJECT, start=False)
     d.start(files=640)
     most = d.status()["policy_service"]["connections_max"]
-    assert most == 256
+    assert most == (640 - 128) // 3
     idle = []
     for i in range(most + 20):
         idle.append(client())

@@ -57,7 +57,7 @@ def test_what_breaks_the_protocol_ends_the_connection(maps, data):
         assert bad.hear() is None
         assert good.ask(".example") == "NOTFOUND "
     assert one.status()["socketmap"]["malformed"] == 1
-    one.wait_log("malformed request")
+    one.wait_log("closing a connection without an answer: ")
 
 
 def test_what_came_before_is_answered(maps):
