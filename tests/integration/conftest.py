@@ -14,6 +14,7 @@ from rig.daemon import Daemon  # noqa: E402
 from rig.doors import Doors  # noqa: E402
 from rig.postfix import DovecotAuth, Postfix  # noqa: E402
 from rig.logs import Syslog  # noqa: E402
+from rig.outbound import Receivers, Sender  # noqa: E402
 from rig.sendmail import SaslAuthd, Sendmail  # noqa: E402
 from rig.world import World  # noqa: E402
 
@@ -89,6 +90,34 @@ def postfix(_world, syslog, folder):
         name = "postfix%s" % (len(made) or "")
         one = Postfix(os.path.join(folder, name), _world.authority, milters,
                       main, master)
+        made.append(one)
+        if start:
+            one.start()
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def receivers(_world, syslog):
+    """Servers that take mail, right and wrong ones (outbound.py). They and
+    the fixture postfix cannot run at once."""
+    one = Receivers(os.path.join(RIG_DIR, "receivers"), _world)
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def sender(_world, syslog, folder):
+    """sender(main={…}, chroot=…): a running Postfix that sends."""
+    made = []
+
+    def make(start=True, **options):
+        one = Sender(os.path.join(folder, "sender%s" % (len(made) or "")),
+                     _world.authority, syslog, **options)
         made.append(one)
         if start:
             one.start()

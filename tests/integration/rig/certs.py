@@ -26,6 +26,29 @@ def fingerprint(path, algorithm="sha256"):
     return ":".join(digest[i:i + 2] for i in range(0, len(digest), 2))
 
 
+def _new_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def tlsa(path, parameters="3 1 1"):
+    """The TLSA record (RFC 6698 §2.1) that the first certificate of a file
+    matches, or with usage 2 the second, that of its issuer."""
+    usage, selector, matching = parameters.split()
+    with open(path) as file:
+        parts = file.read().split("-----BEGIN CERTIFICATE-----")
+    pem = "-----BEGIN CERTIFICATE-----" + parts[2 if usage == "2" else 1]
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    data = certificate.public_bytes(serialization.Encoding.DER)
+    if selector == "1":
+        data = certificate.public_key().public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo)
+    if matching != "0":
+        digest = {"1": hashlib.sha256, "2": hashlib.sha512}[matching]
+        data = digest(data).digest()
+    return "%s %s" % (parameters, data.hex())
+
+
 class Authority:
     """A root, an intermediate under it, and leaves under that.
 
@@ -38,7 +61,7 @@ class Authority:
         os.makedirs(folder, exist_ok=True)
         self.now = datetime.datetime.utcnow()
         self.serial = 1000
-        self.key = ec.generate_private_key(ec.SECP256R1())  # of all leaves
+        self.key = _new_key()    # of all leaves
         self.root = self._authority("Rig Root", None)
         self.middle = self._authority("Rig Issuing CA", self.root)
         self.stranger = self._authority("Rig Stranger", None)
@@ -56,7 +79,7 @@ class Authority:
                 .not_valid_after(self.now + end))
 
     def _authority(self, name, parent):
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = _new_key()
         issuer = parent[0].subject if parent else _name(name)
         builder = self._build(name, issuer, key.public_key(),
                               -10 * DAY, 3650 * DAY)
@@ -80,18 +103,20 @@ class Authority:
         return path
 
     def leaf(self, cn, names=(), emails=(), start=-DAY, end=90 * DAY,
-             issuer=None, chain=True, client=False):
+             issuer=None, chain=True, client=False, own_key=False):
         """Make a leaf; return the path of a file with key and chain.
 
         names are the dNSNames, emails the rfc822Names of the SAN; with
         neither there is no SAN. issuer: "middle" [default], "stranger", or
-        "self". chain=False leaves the intermediate out.
+        "self". chain=False leaves the intermediate out. own_key: not the
+        key that all other leaves have.
         """
+        key = _new_key() if own_key else self.key
         parent = {None: self.middle, "stranger": self.stranger,
                   "self": None}[issuer]
         builder = self._build(
             cn, parent[0].subject if parent else _name(cn),
-            self.key.public_key(), start, end)
+            key.public_key(), start, end)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True)
         usage = (ExtendedKeyUsageOID.CLIENT_AUTH if client
@@ -103,11 +128,10 @@ class Authority:
         if san:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName(san), critical=False)
-        leaf = builder.sign(parent[1] if parent else self.key,
-                            hashes.SHA256())
+        leaf = builder.sign(parent[1] if parent else key, hashes.SHA256())
         up = [self.middle[0]] if chain and parent is self.middle else []
         path = os.path.join(self.folder, "leaf-%d.pem" % self.serial)
-        return self._write(path, leaf, *up, key=self.key)
+        return self._write(path, leaf, *up, key=key)
 
     def server(self, host, kind="good"):
         """A certificate for a policy host, good or bad in one way.

@@ -52,7 +52,7 @@ MAIN = {
     "milter_default_action": "tempfail",
 }
 
-MASTER = """\
+SERVICES = """\
 25        inet n - n - - smtpd
 587       inet n - n - - smtpd
   -o smtpd_tls_security_level=encrypt
@@ -60,6 +60,10 @@ MASTER = """\
 465       inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
   -o milter_macro_daemon_name=SMTPS
+"""
+
+# What every Postfix has.
+INTERNAL = """\
 pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
@@ -97,7 +101,7 @@ class Postfix(Mailbox):
     `services` is its master.cf, which listens on `ports`."""
 
     ports = (25, 587, 465)
-    services = MASTER
+    services = SERVICES + INTERNAL
 
     def __init__(self, folder, authority, milters="", main=None, master=""):
         self.dir = folder

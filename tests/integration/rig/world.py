@@ -27,19 +27,13 @@ def policy_text(mode, mx, max_age=604800):
     return ("\r\n".join(lines) + "\r\n").encode()
 
 
-class Domain:
-    """One domain: its DNS records and its policy host."""
+class Records:
+    """DNS records at and below one name."""
 
     def __init__(self, world, name, zone):
         self.world = world
         self.name = name
         self.zone = zone
-        self.mx = ["mx1." + name]
-        self.host = https.Script()
-        world.https.hosts["mta-sts." + name] = self.host
-
-    def address(self, local):
-        return "%s@%s" % (local, self.name)
 
     def _owner(self, label):
         return "%s.%s." % (label, self.name) if label else self.name + "."
@@ -50,6 +44,19 @@ class Domain:
         lines = ["del %s %s" % (owner, kind)]
         lines += ["add %s %d %s %s" % (owner, ttl, kind, v) for v in values]
         self.world.knot.update(self.zone, lines)
+
+
+class Domain(Records):
+    """One domain: its DNS records and its policy host."""
+
+    def __init__(self, world, name, zone):
+        super().__init__(world, name, zone)
+        self.mx = ["mx1." + name]
+        self.host = https.Script()
+        world.https.hosts["mta-sts." + name] = self.host
+
+    def address(self, local):
+        return "%s@%s" % (local, self.name)
 
     def txt(self, *records, ttl=60):
         """Replace the TXT records at _mta-sts. A record that is a list has
