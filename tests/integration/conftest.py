@@ -16,6 +16,7 @@ from rig.postfix import DovecotAuth, Postfix  # noqa: E402
 from rig.logs import Syslog  # noqa: E402
 from rig.outbound import Receivers, Sender  # noqa: E402
 from rig.sendmail import SaslAuthd, Sendmail  # noqa: E402
+from rig.trixie import Sendmail818  # noqa: E402
 from rig.world import World  # noqa: E402
 
 RIG_DIR = os.environ.get("RIG_DIR")
@@ -112,12 +113,13 @@ def receivers(_world, syslog):
 
 @pytest.fixture
 def sender(_world, syslog, folder):
-    """sender(main={…}, chroot=…): a running Postfix that sends."""
+    """sender(main={…}, chroot=…): a running Postfix that sends. kind: of
+    another class, such as Sender310 (trixie.py)."""
     made = []
 
-    def make(start=True, **options):
-        one = Sender(os.path.join(folder, "sender%s" % (len(made) or "")),
-                     _world.authority, syslog, **options)
+    def make(start=True, kind=Sender, **options):
+        one = kind(os.path.join(folder, "sender%s" % (len(made) or "")),
+                   _world.authority, syslog, **options)
         made.append(one)
         if start:
             one.start()
@@ -126,6 +128,15 @@ def sender(_world, syslog, folder):
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def sendmail818(_world, syslog):
+    """sendmail818(mc): a Sendmail that sends (trixie.py)."""
+    return lambda mc: Sendmail818(
+        # Not in the test's folder: m4 would expand words of its name.
+        os.path.join(RIG_DIR, "s%d" % next(FOLDERS)), _world.authority,
+        syslog, mc)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import itertools
 import os
 import re
 import shutil
-import subprocess
 
 from rig import certs
 from rig.client import LOCAL, Smtp
@@ -37,6 +36,8 @@ KINDS = {
     # The right certificate for who asks for it by SNI (RFC 8461 §7.1).
     "sni": dict(names=["mx.other.example"],
                 option="tls_server_sni_maps=texthash:{sni}"),
+    # Without a wildcard.
+    "exact": dict(names=["m%d.hosts.example" % n for n in range(1, 200)]),
 }
 FIRST = 101             # of 192.0.2.0/24
 PORTS = (25, 587, 2525)
@@ -203,14 +204,12 @@ class Sender(Postfix):
         until(lambda: [m for m in self.queue() if m["queue_id"] == queue_id
                        and m["queue_name"] == "deferred"],
               "%s is deferred" % queue_id)
-        subprocess.run(["postqueue", "-c", self.etc, "-i", queue_id],
-                       check=True)
+        self.run("postqueue", "-c", self.etc, "-i", queue_id)
         return self.fate(queue_id)
 
     def postmap(self, key, name="postfix", where="inet:127.0.0.1:8461"):
         """Ask as postmap(1) does: (exit status, value)."""
-        done = subprocess.run(
-            ["postmap", "-c", self.etc, "-q", key,
-             "socketmap:%s:%s" % (where, name)], capture_output=True,
-            text=True)
+        done = self.run("postmap", "-c", self.etc, "-q", key,
+                        "socketmap:%s:%s" % (where, name), check=False,
+                        capture_output=True, text=True)
         return done.returncode, done.stdout.rstrip("\n")

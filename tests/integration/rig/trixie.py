@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Mail servers that send: Postfix 3.10 and Sendmail 8.18 of Debian 13, and
-the machine's own Postfix to compare with.
+"""Mail servers of Debian 13 that send: Postfix 3.10 and Sendmail 8.18.
 
-RIG_TRIXIE names the folder with Debian 13's programs (unpack-trixie makes
-it); without it, tests fail. They run in a mount namespace where its usr lies
-over /usr: all else, /etc, /dev/log and the folders of the rig, is that of the
-private world. None listens on port 25, so receivers may.
+RIG_TRIXIE names the folder with their programs (unpack-trixie makes it);
+without it, tests fail. They run in a mount namespace where its usr lies over
+/usr: all else, /etc, /dev/log and the folders of the rig, is that of the
+private world.
 """
-import dataclasses
 import os
 import re
 import subprocess
 
-from rig.client import LOCAL, Smtp
-from rig.postfix import Postfix
+from rig.outbound import Fate, Sender
 
 # What `sh -c` does inside; $0 is the folder.
 ENTER = 'hostname "$1" && mount --bind "$0/usr" /usr && shift && exec "$@"'
-NAME = "sender.rig.example"
+NAME = "out.rig.example"
 
 
 def root():
@@ -35,110 +32,13 @@ def inside(*command):
             *command]
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What became of one recipient, as the log has it."""
-
-    relay: str          # the server's name; "none" if none was reached
-    dsn: str            # "2.0.0"
-    status: str         # Postfix's: "sent", "deferred", "bounced"
-    text: str           # what was logged: the line, and why if not in it
-
-    @property
-    def sent(self):
-        return self.status == "sent"
-
-    @property
-    def deferred(self):
-        return self.status == "deferred"
-
-
-def outcome(line):
-    """Of a log line of Postfix or Sendmail."""
-    relay = re.search(r"\brelay=([^\s,\[]+)", line.text)
-    status = re.search(r"\bstat(?:us)?=(\w+)", line.text)[1].lower()
-    return Outcome(relay[1].rstrip(".") if relay else "none",
-                   re.search(r"\bdsn=([\d.]+)", line.text)[1],
-                   status, line.text)
-
-
-# ---- Postfix --------------------------------------------------------------
-
-SENDER = {
-    "myhostname": NAME,
-    "inet_interfaces": "127.0.0.1",
-    "inet_protocols": "ipv4",
-    "virtual_mailbox_domains": "",
-    "default_transport": "smtp",
-    "relay_transport": "smtp",
-    "smtp_host_lookup": "dns",
-    "smtp_dns_support_level": "dnssec",
-    "smtp_tls_security_level": "may",
-    "smtp_tls_loglevel": "1",
-}
-
-
-class SendingPostfix(Postfix):
-    """The machine's Postfix, taking mail on a port of 127.0.0.1 for any
-    domain. `policy` is a map that says which TLS level each has."""
-
-    name = "sender37"
-    ports = (2537,)
-
-    def __init__(self, folder, authority, syslog, policy="", main=None):
-        self.syslog = syslog
-        self.services = re.sub(
-            "^25 .*?(?=^pickup)", "127.0.0.1:%d inet n - n - - smtpd\n" %
-            self.ports[0], Postfix.services, flags=re.M | re.S)
-        options = dict(SENDER, syslog_name=self.name,
-                       smtp_tls_CAfile=authority.trusted,
-                       smtp_tls_policy_maps=policy)
-        super().__init__(folder, authority, main=dict(options,
-                                                      **(main or {})))
-
-    def send(self, sender, *recipients, subject="test"):
-        """Submit one message; return its queue id."""
-        with Smtp(LOCAL, LOCAL, self.ports[0]) as smtp:
-            smtp.ehlo(NAME)
-            assert smtp.mail(sender).code == 250, smtp.dialogue()
-            for recipient in recipients:
-                assert smtp.rcpt(recipient).code == 250, smtp.dialogue()
-            reply = smtp.data("Subject: %s\n\nhello\n" % subject)
-        return re.search(r"queued as (\w+)", reply.text)[1]
-
-    def wait(self, queue_id, recipient, since=0):
-        """The Outcome of one recipient, the first logged after `since`."""
-        return outcome(self.syslog.wait(r"^%s: to=<%s>.* status=" % (
-            queue_id, re.escape(recipient)), self.name, since))
-
-    def deliver(self, recipient, sender="a@sender.example", **options):
-        """Send to one recipient; the Outcome of the first attempt."""
-        return self.wait(self.send(sender, recipient, **options), recipient)
-
-    def flush(self):
-        """Try everything in the queue again."""
-        self.run("postqueue", "-c", self.etc, "-f")
-
-    def lookup(self, key, table):
-        """What postmap(1) finds in a map; None if nothing."""
-        done = self.run("postmap", "-c", self.etc, "-q", key, table,
-                        check=False, capture_output=True, text=True)
-        assert done.returncode in (0, 1), done.stderr
-        return done.stdout.rstrip("\n") if done.returncode == 0 else None
-
-
-class Postfix310(SendingPostfix):
-    """Debian 13's."""
-
-    name = "sender310"
-    ports = (2530,)
+class Sender310(Sender):
+    """The Postfix of Debian 13."""
 
     @staticmethod
     def run(*command, check=True, **options):
         return subprocess.run(inside(*command), check=check, **options)
 
-
-# ---- Sendmail -------------------------------------------------------------
 
 MC = """\
 divert(0)dnl
@@ -197,32 +97,38 @@ class Sendmail818:
             inside("/usr/libexec/sendmail/sendmail", "-C", self.cf,
                    *arguments), text=True, capture_output=True, **options)
 
-    def _wait(self, recipient, since):
-        # It logs a domain as DNS has it, and what a rule of its own refused
-        # in a line of its own.
+    def _fate(self, recipient, since):
+        # It logs a domain as DNS has it, and what its rules refused in lines
+        # of their own.
         local, _, domain = recipient.partition("@")
-        result = outcome(self.syslog.wait(
+        end = self.syslog.wait(
             r"to=<?%s@(?i:%s)\.?>?,.* stat=" % (
                 re.escape(local), re.escape(domain.rstrip("."))),
-            "sendmail", since))
-        lines = self.syslog.find("^%s: " % result.text.partition(":")[0],
-                                 "sendmail", since)
-        result.text = "\n".join(line.text for line in lines)
-        return result
+            "sendmail", since)
+        lines = [line.text for line in self.syslog.find("", None, since)
+                 if line.pid == end.pid]
+        verify = re.findall(r"^STARTTLS=client, relay=.* verify=(\w+)",
+                            "\n".join(lines), re.M)
+        refused = [line.partition(" reject=")[2] for line in lines
+                   if " reject=" in line]
+        relay, dsn, status, text = re.search(
+            r" (?:relay=(\S+) .*)?dsn=([\d.]+), stat=(\w+):? ?(.*)$",
+            end.text).groups()
+        return Fate(status.lower(), dsn, (relay or "none").rstrip("."),
+                    "; ".join(refused + [text]), verify[-1] if verify else "")
 
-    def deliver(self, recipient, sender="a@sender.example", subject="test"):
-        """Send to one recipient; the Outcome of the first attempt."""
+    def send(self, recipient, sender="a@out.rig.example", subject="hello"):
+        """Try to deliver a message, once; .tls of the Fate is {verify}."""
         since = self.syslog.mark()
-        done = self.run("-v", "-i", "-f", sender, recipient,
-                        input="Subject: %s\n\nhello\n" % subject)
-        self.dialogue = done.stdout + done.stderr
-        return self._wait(recipient, since)
+        self.run("-i", "-f", sender, recipient,
+                 input="Subject: %s\n\nhello\n" % subject)
+        return self._fate(recipient, since)
 
-    def flush(self, recipient):
-        """Try everything in the queue again; the Outcome of one."""
+    def retry(self, recipient):
+        """Try all that is queued; the Fate of one recipient."""
         since = self.syslog.mark()
-        self.dialogue = self.run("-q", "-v", check=True).stdout
-        return self._wait(recipient, since)
+        self.run("-q", check=True)
+        return self._fate(recipient, since)
 
     def lookup(self, key, table="sts"):
         """What `sendmail -bt` finds in a map; None if nothing."""
