@@ -70,7 +70,9 @@ enum socketmap_status socketmap_reply(struct buf *out,
 	}
 	if (status == SOCKETMAP_TEMP && len > SOCKETMAP_REASON_MAX)
 		len = SOCKETMAP_REASON_MAX;
-	buf_addf(out, "%zu:%s", strlen(words[status]) + len, words[status]);
+	buf_addu(out, strlen(words[status]) + len);
+	buf_addc(out, ':');
+	buf_adds(out, words[status]);
 	if (status == SOCKETMAP_OK)
 		buf_add(out, text, len);
 	else

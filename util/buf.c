@@ -72,6 +72,18 @@ void buf_addc(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+void buf_addu(struct buf *b, uint64_t n)
+{
+	char digits[sizeof("18446744073709551615") - 1];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	buf_add(b, digits + at, sizeof(digits) - at);
+}
+
 /* Most texts fit into the room there is: format there at once, and a second
  * time only if not. */
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)

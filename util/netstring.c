@@ -141,7 +141,8 @@ enum netstring_progress netstring_feed(struct netstring *n, const char *data,
 
 void netstring_add(struct buf *out, const void *payload, size_t len)
 {
-	buf_addf(out, "%zu:", len);
+	buf_addu(out, len);
+	buf_addc(out, ':');
 	buf_add(out, payload, len);
 	buf_addc(out, ',');
 }

@@ -23,6 +23,26 @@ static void buf_keeps_the_first_failure(void)
 	buf_clear(&b);
 }
 
+static void numbers_are_written_in_decimal(void)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" }, { 7, "7" }, { 10, "10" }, { 100000, "100000" },
+		{ UINT64_MAX, "18446744073709551615" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 100);
+		buf_addu(&b, cases[i].n);
+		CHECK_CASE_STR(cases[i].text, buf_str(&b), cases[i].text);
+		buf_clear(&b);
+	}
+}
+
 static void durations_are_read_and_written(void)
 {
 	static const struct {
@@ -155,6 +175,7 @@ static void packed_fields_come_back(void)
 
 static const struct unit_test tests[] = {
 	{ "buf keeps the first failure", buf_keeps_the_first_failure },
+	{ "numbers are written in decimal", numbers_are_written_in_decimal },
 	{ "durations are read and written", durations_are_read_and_written },
 	{ "times survive a round trip", times_survive_a_round_trip },
 	{ "log values are quoted", log_values_are_quoted },
