@@ -30,18 +30,24 @@ static const char bad_name[] =
 
 /* ---- names the certificate may have ------------------------------------ */
 
+static bool scan(const char *s, size_t len, struct name_shape *shape_r)
+{
+	/* An address would turn on OpenSSL's check of addresses. */
+	return name_scan(s, len, shape_r) && !shape_r->numeric;
+}
+
 static bool is_name(const char *s, size_t len)
 {
 	struct name_shape shape;
 
-	/* An address would turn on OpenSSL's check of addresses. */
-	return name_scan(s, len, &shape) && !shape.numeric;
+	return scan(s, len, &shape);
 }
 
 /* Append one name as Postfix has it (PF-TP-11): "*.example.com" of a policy
  * is written ".example.com"; false when it is none. */
 static bool add_name(struct buf *out, const char *s, size_t len)
 {
+	struct name_shape shape;
 	size_t dot;
 
 	if (len > 1 && s[0] == '*' && s[1] == '.') {
@@ -49,9 +55,11 @@ static bool add_name(struct buf *out, const char *s, size_t len)
 		len--;
 	}
 	dot = len > 0 && *s == '.';
-	if (!is_name(s + dot, len - dot))
+	if (!scan(s + dot, len - dot, &shape))
 		return false;
-	for (size_t i = 0; i < len; i++)
+	if (!shape.upper)
+		buf_add(out, s, len);
+	for (size_t i = 0; shape.upper && i < len; i++)
 		buf_addc(out, str_lower(s[i]));
 	return true;
 }
