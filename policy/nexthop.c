@@ -85,12 +85,21 @@ static void write_text(struct nexthop *hop, const char *host, bool brackets)
 {
 	const char *open = brackets ? "[" : "", *close = brackets ? "]" : "";
 
-	if (hop->port == NEXTHOP_SMTP_PORT)
-		snprintf(hop->text, sizeof(hop->text), "%s%s%s", open, host,
-		    close);
-	else
+	if (hop->port != NEXTHOP_SMTP_PORT)
 		snprintf(hop->text, sizeof(hop->text), "%s%s%s:%u", open,
 		    host, close, hop->port);
+	else if (brackets)
+		snprintf(hop->text, sizeof(hop->text), "[%s]", host);
+	else
+		memcpy(hop->text, host, strlen(host) + 1);	/* usual */
+}
+
+/* True for all addresses there are, and few names: trying costs more. */
+static bool may_be_address(const char *host)
+{
+	size_t len = strlen(host);
+
+	return strchr(host, ':') || (len > 0 && str_is_digit(host[len - 1]));
 }
 
 static bool take_host(const struct parts *parts, struct nexthop *hop)
@@ -101,7 +110,7 @@ static bool take_host(const struct parts *parts, struct nexthop *hop)
 	hop->port = NEXTHOP_SMTP_PORT;
 	if (parts->port && !parse_port(parts->port, &hop->port))
 		return false;
-	if (netaddr_parse(parts->host, &addr)) {
+	if (may_be_address(parts->host) && netaddr_parse(parts->host, &addr)) {
 		hop->kind = NEXTHOP_LITERAL;
 		write_text(hop, netaddr_format(&addr, text), true);
 		return true;
