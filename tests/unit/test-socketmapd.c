@@ -282,6 +282,7 @@ static void the_end_waits_for_nobody(void)
 	client_open(&c);
 	say(&c, WAITS KNOWN);
 	let_it_read();
+	loop_io_free(c.io);
 	tear_down();
 	close(c.fd);
 }
