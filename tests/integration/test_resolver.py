@@ -18,8 +18,12 @@ PROBE = os.path.join(os.environ.get("TLSMILTER_BUILD", "."),
                      "tests/integration/resolver-probe")
 FOUND, UNCHANGED, ABSENT, FAILED = range(4)
 DNS_ERROR, HOST_ERROR, TIMEOUT_ERROR = 5, 7, 12
-LOG_WARNING, LOG_NOTICE = 4, 5
+LOG_WARNING, LOG_NOTICE, LOG_INFO = 4, 5, 6
 EX_CONFIG = 78
+
+
+# Somebody asks for DANE, so the mail server's own resolver matters.
+OUTBOUND = 'socketmap = {"inet:8461@127.0.0.1"}\npostfix { dane = yes }\n'
 
 
 class Session:
@@ -48,7 +52,7 @@ class Session:
 def resolver(world, folder):
     """resolver(question…, config=…): what came of it."""
 
-    def run(*questions, config="", dns="", https="", ends=0):
+    def run(*questions, config=OUTBOUND, dns="", https="", ends=0):
         file = os.path.join(folder, "resolver.conf")
         with open(file, "w") as out:
             out.write(config)
@@ -320,6 +324,19 @@ def test_the_servers_of_resolv_conf_set_ad(world, resolver, dns):
     log, = s.mta_logs
     assert log["priority"] == LOG_NOTICE
     assert "DANE answers can be given" in log["line"]
+
+
+def test_nobody_asks_for_dane(world, resolver):
+    d = world.domain()
+    s = resolver(d.name, config="")
+    assert s.dnssec("mta") == ["off"] and not s.mta_logs
+
+
+def test_nobody_must_have_dane(world, resolver):
+    """Maps named QUERY may ask for it: worth a line, but no warning."""
+    s = resolver(mta("failed"), config=OUTBOUND.replace("yes", "no"))
+    log, = s.mta_logs
+    assert log["priority"] == LOG_INFO
 
 
 def test_they_do_not(world, resolver):
