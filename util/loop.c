@@ -19,6 +19,7 @@ struct loop {
 
 struct loop_io {
 	struct event *ev;
+	unsigned watched;	/* events that are added now */
 	loop_io_fn *fn;
 	void *arg;
 };
@@ -139,6 +140,7 @@ struct loop_io *loop_io_new(struct loop *l, int fd, unsigned events,
 		loop_io_free(io);
 		return NULL;
 	}
+	io->watched = events;
 	return io;
 }
 
@@ -147,11 +149,15 @@ bool loop_io_set(struct loop_io *io, unsigned events)
 	struct event_base *base = event_get_base(io->ev);
 	evutil_socket_t fd = event_get_fd(io->ev);
 
-	if (event_get_events(io->ev) == io_flags(events))
-		return !events || event_add(io->ev, NULL) == 0;
+	if (io->watched == events)
+		return true;
 	event_del(io->ev);
+	io->watched = 0;
 	event_assign(io->ev, base, fd, io_flags(events), io_cb, io);
-	return !events || event_add(io->ev, NULL) == 0;
+	if (events && event_add(io->ev, NULL) != 0)
+		return false;
+	io->watched = events;
+	return true;
 }
 
 void loop_io_free(struct loop_io *io)
