@@ -281,7 +281,9 @@ static bool take(struct peer *peer, const char *data, size_t len,
 	if (!feed(c, data, len, answers, &used))
 		return false;
 	answer_queue(c, answers);
-	buf_add(&c->rest, data + used, len - used);
+	/* Even nothing would make it allocate. */
+	if (used < len)
+		buf_add(&c->rest, data + used, len - used);
 	settle_down(c, was_partial);
 	set_held(c);
 	return !c->rest.failed;
