@@ -81,13 +81,15 @@ bool name_matches(const char *pattern, size_t len, const char *host)
 
 bool name_list_next(const char **list, const char **entry_r, size_t *len_r)
 {
-	const char *s = *list + strspn(*list, " ");
-	size_t len = strcspn(s, " ");
+	const char *s = *list, *end;
 
-	if (len == 0)
+	while (*s == ' ')
+		s++;
+	end = strchrnul(s, ' ');
+	if (end == s)
 		return false;
 	*entry_r = s;
-	*len_r = len;
-	*list = s + len;
+	*len_r = (size_t)(end - s);
+	*list = end;
 	return true;
 }
