@@ -160,6 +160,25 @@ static int take_ask(struct world *w, struct ask *ask_r, struct buf *keep)
 	return 1;
 }
 
+bool world_next_message(struct world *w, unsigned type, struct buf *keep)
+{
+	int64_t until = clock_mono_ms() + PATIENCE_MS;
+	struct pollfd p = { .fd = chan_fd(w->resolver), .events = POLLIN };
+	const void *data;
+	unsigned got = 0;
+	size_t len;
+	int fd, rc;
+
+	while ((rc = chan_recv(w->resolver, &got, &data, &len, &fd)) == 0 &&
+	    clock_mono_ms() < until)
+		(void)poll(&p, 1, 100);
+	if (rc != 1 || got != type)
+		return false;
+	buf_reset(keep);
+	buf_add(keep, data, len);
+	return true;
+}
+
 bool world_next_ask(struct world *w, struct ask *ask_r, struct buf *keep)
 {
 	int64_t until = clock_mono_ms() + PATIENCE_MS;

@@ -43,6 +43,10 @@ int64_t world_now(void);
 void world_kill_resolver(struct world *w);
 void world_new_resolver(struct world *w);
 
+/* The next message of the learner, waiting for it; its bytes are put into
+ * keep. False if there is none, or it is of another type. */
+bool world_next_message(struct world *w, unsigned type, struct buf *keep);
+
 /* The next question, waiting for it; its strings live in *keep. */
 bool world_next_ask(struct world *w, struct ask *ask_r, struct buf *keep);
 /* The same, and true if it is about domain. */

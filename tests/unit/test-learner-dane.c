@@ -5,14 +5,11 @@
  */
 #include "config.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "milter/danemsg.h"
 #include "milter/proto.h"
 #include "tests/unit/learner-world.h"
-#include "util/chan.h"
-#include "util/clock.h"
 
 #define HOP "[mx.a.example]:587"
 
@@ -82,31 +79,12 @@ static void start(void)
 
 /* ---- the resolver's part ----------------------------------------------- */
 
-static bool take_message(unsigned type, struct buf *keep)
-{
-	int64_t until = clock_mono_ms() + PATIENCE_MS;
-	struct pollfd p = { .fd = chan_fd(w.resolver), .events = POLLIN };
-	const void *data;
-	unsigned got = 0;
-	size_t len;
-	int fd, rc;
-
-	while ((rc = chan_recv(w.resolver, &got, &data, &len, &fd)) == 0 &&
-	    clock_mono_ms() < until)
-		(void)poll(&p, 1, 100);
-	if (rc != 1 || got != type)
-		return false;
-	buf_reset(keep);
-	buf_add(keep, data, len);
-	return true;
-}
-
 /* The next question; its number, 0 if it is not about that hop. */
 static uint32_t expect(const char *hop)
 {
 	struct buf keep = { .max = DANEMSG_SIZE };
 	struct dane_ask ask = { .seq = 0 };
-	bool good = take_message(MSG_DANE_ASK, &keep) &&
+	bool good = world_next_message(&w, MSG_DANE_ASK, &keep) &&
 	    dane_ask_unpack(keep.data, keep.len, &ask);
 
 	CHECK_CASE(hop, good);

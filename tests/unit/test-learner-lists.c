@@ -6,7 +6,6 @@
 #include "config.h"
 
 #include <dirent.h>
-#include <poll.h>
 
 #include "milter/listmsg.h"
 #include "milter/lists.h"
@@ -53,32 +52,12 @@ static void end(void)
 
 /* ---- the resolver's part ----------------------------------------------- */
 
-/* The next message, of that type; its bytes live in keep. */
-static bool next(unsigned type, struct buf *keep)
-{
-	int64_t until = clock_mono_ms() + PATIENCE_MS;
-	struct pollfd p = { .fd = chan_fd(w.resolver), .events = POLLIN };
-	const void *data;
-	unsigned got;
-	size_t len;
-	int fd, rc;
-
-	while ((rc = chan_recv(w.resolver, &got, &data, &len, &fd)) == 0 &&
-	    clock_mono_ms() < until)
-		(void)poll(&p, 1, 100);
-	if (rc != 1 || got != type)
-		return false;
-	buf_reset(keep);
-	buf_add(keep, data, len);
-	return true;
-}
-
 static struct list_ask expect_ask(const char *url)
 {
 	static struct buf keep = { .max = LISTMSG_SIZE };
 	struct list_ask ask = { .url = "", .etag = "" };
 
-	CHECK_CASE(url, next(MSG_LIST_ASK, &keep));
+	CHECK_CASE(url, world_next_message(&w, MSG_LIST_ASK, &keep));
 	CHECK_CASE(url, list_ask_unpack(keep.data, keep.len, &ask));
 	CHECK_CASE_STR(url, ask.url, url);
 	return ask;
@@ -88,7 +67,7 @@ static bool expect_more(uint32_t seq, uint32_t offset)
 {
 	struct buf keep = { .max = LISTMSG_SIZE };
 	struct list_more more = { 0, 0 };
-	bool good = next(MSG_LIST_MORE, &keep) &&
+	bool good = world_next_message(&w, MSG_LIST_MORE, &keep) &&
 	    list_more_unpack(keep.data, keep.len, &more);
 
 	buf_clear(&keep);

@@ -7,21 +7,16 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "milter/policyd-internal.h"
 #include "milter/policyd.h"
 #include "milter/services.h"
 #include "policy/delegation.h"
+#include "tests/unit/door-client.h"
 #include "tests/unit/failmalloc.h"
-#include "tests/unit/tmpdir.h"
-#include "tests/unit/unit.h"
 #include "util/buf.h"
 #include "util/clock.h"
-#include "util/endpoint.h"
 #include "util/log.h"
-#include "util/loop.h"
 
 #define RUNS_MAX 1000
 #define REQUEST "request=smtpd_access_policy\nsender=a@b.example\n\n"
@@ -67,53 +62,6 @@ bool policyd_answer(struct policyd_judge *pj, struct policyd_message *m,
 
 /* ---- scripted clients -------------------------------------------------- */
 
-struct client {
-	int fd;
-	struct loop_io *io;
-	char heard[4096];
-	size_t len;
-	bool closed;
-};
-
-static void on_client(void *arg, int fd, unsigned events)
-{
-	struct client *c = arg;
-	ssize_t n = recv(fd, c->heard + c->len,
-	    sizeof(c->heard) - 1 - c->len, MSG_DONTWAIT);
-
-	(void)events;
-	c->closed = n <= 0;
-	if (n > 0)
-		c->len += (size_t)n;
-	c->heard[c->len] = '\0';
-	loop_stop(world.loop);
-}
-
-static void client_open(struct client *c)
-{
-	struct buf err;
-
-	*c = (struct client){ .closed = false };
-	buf_init(&err, 500);
-	c->fd = endpoint_connect(&world.ep, 10000, &err);
-	CU_ASSERT_FATAL(c->fd >= 0);
-	c->io = loop_io_new(world.loop, c->fd, LOOP_READ, on_client, c);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c->io);
-	buf_clear(&err);
-}
-
-static void client_close(struct client *c)
-{
-	loop_io_free(c->io);
-	close(c->fd);
-}
-
-static void say(const struct client *c, const char *text)
-{
-	CU_ASSERT(send(c->fd, text, strlen(text), MSG_NOSIGNAL) ==
-	    (ssize_t)strlen(text));
-}
-
 /* Wait for a whole answer, or the end. */
 static bool is_answered(struct client *c)
 {
@@ -128,8 +76,8 @@ static void let_it_read(void)
 	struct client c;
 
 	for (int i = 0; i < 2; i++) {
-		client_open(&c);
-		say(&c, REQUEST);
+		client_open(&c, world.loop, &world.ep);
+		client_say(&c, REQUEST);
 		CU_ASSERT(is_answered(&c));
 		CU_ASSERT_STRING_EQUAL(c.heard, ANSWER);
 		client_close(&c);
@@ -140,25 +88,15 @@ static void let_it_read(void)
  * now. */
 static bool is_swept(const struct client *c, int64_t seconds)
 {
-	char byte;
-
 	policyd_sweep(world.policyd, clock_mono_ms() + seconds * SECOND);
-	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return client_is_hung_up(c);
 }
 
 static void set_up(void)
 {
-	struct buf err;
 	int fd;
 
-	tmpdir_make(&world.dir);
-	world.ep.kind = ENDPOINT_UNIX;
-	snprintf(world.ep.path, sizeof(world.ep.path), "%s/s",
-	    world.dir.dir);
-	buf_init(&err, 500);
-	fd = endpoint_listen(&world.ep, 0600, (gid_t)-1, &err);
-	CU_ASSERT_FATAL(fd >= 0);
-	buf_clear(&err);
+	fd = door_listen(&world.dir, &world.ep);
 	world.conf = (struct conf *)(void *)&world;
 	world.loop = loop_new();
 	world.policyd = policyd_new(world.loop, NULL);
@@ -180,9 +118,9 @@ static void idle_connections_stay_for_twenty_minutes(void)
 	struct client fresh, used;
 
 	set_up();
-	client_open(&fresh);
-	client_open(&used);
-	say(&used, REQUEST);
+	client_open(&fresh, world.loop, &world.ep);
+	client_open(&used, world.loop, &world.ep);
+	client_say(&used, REQUEST);
 	CU_ASSERT(is_answered(&used));
 	let_it_read();
 	CU_ASSERT(!is_swept(&fresh, 1190) && !is_swept(&used, 1190));
@@ -199,12 +137,12 @@ static void half_requests_stay_for_a_hundred_seconds(void)
 	struct client c, more;
 
 	set_up();
-	client_open(&c);
-	client_open(&more);
-	say(&c, "r");
-	say(&more, REQUEST "request=");
+	client_open(&c, world.loop, &world.ep);
+	client_open(&more, world.loop, &world.ep);
+	client_say(&c, "r");
+	client_say(&more, REQUEST "request=");
 	let_it_read();
-	say(&c, "equest=smtpd_access_policy\n");
+	client_say(&c, "equest=smtpd_access_policy\n");
 	let_it_read();
 	CU_ASSERT(is_answered(&more));
 	CU_ASSERT(!is_swept(&c, 95) && !is_swept(&more, 95));
@@ -222,7 +160,7 @@ static void answers_wait_for_a_hundred_seconds(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
+	client_open(&c, world.loop, &world.ep);
 	loop_io_set(c.io, 0);
 	while (stuck < 3) {
 		if (send(c.fd, REQUEST, strlen(REQUEST),
@@ -247,8 +185,8 @@ static void an_old_configuration_is_let_go(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
-	say(&c, REQUEST);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, REQUEST);
 	CU_ASSERT(is_answered(&c));
 	world.cleared = 0;
 	CU_ASSERT(!is_swept(&c, 325));
@@ -268,8 +206,8 @@ static bool serve(unsigned fail_at, bool *struck_r)
 	struct client c;
 	bool answered;
 
-	client_open(&c);
-	say(&c, REQUEST);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, REQUEST);
 	failmalloc_set(fail_at);
 	answered = is_answered(&c);
 	*struck_r = failmalloc_struck();

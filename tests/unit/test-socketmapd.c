@@ -7,20 +7,14 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "milter/learner.h"
 #include "milter/peers.h"
 #include "milter/services.h"
 #include "milter/socketmapd-internal.h"
 #include "milter/socketmapd.h"
+#include "tests/unit/door-client.h"
 #include "tests/unit/failmalloc.h"
-#include "tests/unit/tmpdir.h"
-#include "tests/unit/unit.h"
 #include "util/clock.h"
-#include "util/endpoint.h"
-#include "util/loop.h"
 
 #define RUNS_MAX 1000
 #define SECOND INT64_C(1000)
@@ -100,53 +94,6 @@ void outbound_learn(struct services *s, const struct nexthop *hop,
 
 /* ---- a scripted client ------------------------------------------------- */
 
-struct client {
-	int fd;
-	struct loop_io *io;
-	char heard[4096];
-	size_t len;
-	bool closed;
-};
-
-static void on_client(void *arg, int fd, unsigned events)
-{
-	struct client *c = arg;
-	ssize_t n = recv(fd, c->heard + c->len,
-	    sizeof(c->heard) - 1 - c->len, MSG_DONTWAIT);
-
-	(void)events;
-	c->closed = n <= 0;
-	if (n > 0)
-		c->len += (size_t)n;
-	c->heard[c->len] = '\0';
-	loop_stop(world.loop);
-}
-
-static void client_open(struct client *c)
-{
-	struct buf err;
-
-	*c = (struct client){ .closed = false };
-	buf_init(&err, 500);
-	c->fd = endpoint_connect(&world.ep, 10000, &err);
-	CU_ASSERT_FATAL(c->fd >= 0);
-	c->io = loop_io_new(world.loop, c->fd, LOOP_READ, on_client, c);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c->io);
-	buf_clear(&err);
-}
-
-static void client_close(struct client *c)
-{
-	loop_io_free(c->io);
-	close(c->fd);
-}
-
-static void say(const struct client *c, const char *text)
-{
-	CU_ASSERT(send(c->fd, text, strlen(text), MSG_NOSIGNAL) ==
-	    (ssize_t)strlen(text));
-}
-
 /* Wait until so much was heard, or for the end. */
 static const char *hear(struct client *c, size_t len)
 {
@@ -161,8 +108,8 @@ static void let_it_read(void)
 	struct client c;
 
 	for (int i = 0; i < 2; i++) {
-		client_open(&c);
-		say(&c, KNOWN);
+		client_open(&c, world.loop, &world.ep);
+		client_say(&c, KNOWN);
 		CU_ASSERT_STRING_EQUAL(hear(&c, strlen(OK)), OK);
 		client_close(&c);
 	}
@@ -170,19 +117,11 @@ static void let_it_read(void)
 
 static void set_up(void)
 {
-	struct buf err;
 	int fd;
 
 	memset(&world, 0, sizeof(world));
 	atomic_init(&world.conf.refs, 1);
-	tmpdir_make(&world.dir);
-	world.ep.kind = ENDPOINT_UNIX;
-	snprintf(world.ep.path, sizeof(world.ep.path), "%s/s",
-	    world.dir.dir);
-	buf_init(&err, 500);
-	fd = endpoint_listen(&world.ep, 0600, (gid_t)-1, &err);
-	CU_ASSERT_FATAL(fd >= 0);
-	buf_clear(&err);
+	fd = door_listen(&world.dir, &world.ep);
 	world.loop = loop_new();
 	world.server = socketmapd_new(world.loop, NULL);
 	CU_ASSERT_FATAL(world.loop && world.server);
@@ -205,8 +144,8 @@ static void answers_keep_their_order(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
-	say(&c, KNOWN WAITS KNOWN "16:postfix .example," LATER);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, KNOWN WAITS KNOWN "16:postfix .example," LATER);
 	CU_ASSERT_STRING_EQUAL(hear(&c, strlen(OK)), OK);
 	let_it_read();
 	CU_ASSERT_EQUAL(world.waiters, 2);
@@ -228,8 +167,8 @@ static void news_of_everything_is_news_of_each(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
-	say(&c, WAITS LATER);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, WAITS LATER);
 	let_it_read();
 	CU_ASSERT_EQUAL(world.waiters, 2);
 	world.news(world.news_arg, "other.example");
@@ -248,8 +187,8 @@ static void what_is_in_vain_is_not_waited_for(void)
 
 	set_up();
 	world.given_up = true;
-	client_open(&c);
-	say(&c, WAITS);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, WAITS);
 	CU_ASSERT_STRING_EQUAL(hear(&c, strlen(OK)), OK);
 	CU_ASSERT_EQUAL(world.waiters, 0);
 	client_close(&c);
@@ -261,8 +200,8 @@ static void who_hangs_up_waits_no_longer(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
-	say(&c, WAITS);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, WAITS);
 	let_it_read();
 	CU_ASSERT_EQUAL(world.waiters, 1);
 	client_close(&c);
@@ -279,8 +218,8 @@ static void the_end_waits_for_nobody(void)
 	struct client c;
 
 	set_up();
-	client_open(&c);
-	say(&c, WAITS KNOWN);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, WAITS KNOWN);
 	let_it_read();
 	loop_io_free(c.io);
 	tear_down();
@@ -293,10 +232,8 @@ static void the_end_waits_for_nobody(void)
  * now. */
 static bool is_swept(const struct client *c, int64_t seconds)
 {
-	char byte;
-
 	peers_sweep(world.server->peers, clock_mono_ms() + seconds * SECOND);
-	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return client_is_hung_up(c);
 }
 
 /* PF-SM-06: Postfix hangs up after 10 seconds by itself. */
@@ -305,13 +242,13 @@ static void idle_connections_stay_for_five_minutes(void)
 	struct client c, half;
 
 	set_up();
-	client_open(&c);
-	client_open(&half);
-	say(&c, KNOWN);
+	client_open(&c, world.loop, &world.ep);
+	client_open(&half, world.loop, &world.ep);
+	client_say(&c, KNOWN);
 	CU_ASSERT_STRING_EQUAL(hear(&c, strlen(OK)), OK);
-	say(&half, "17:post");
+	client_say(&half, "17:post");
 	let_it_read();
-	say(&half, "fix");
+	client_say(&half, "fix");
 	let_it_read();
 	CU_ASSERT(!is_swept(&half, 95) && is_swept(&half, 101));
 	CU_ASSERT(!is_swept(&c, 295) && is_swept(&c, 301));
@@ -329,8 +266,8 @@ static void more_than_may_wait_is_read_later(void)
 	buf_init(&many, 100000);
 	for (unsigned i = 0; i < 200; i++)
 		buf_adds(&many, WAITS);
-	client_open(&c);
-	say(&c, buf_str(&many));
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, buf_str(&many));
 	let_it_read();
 	CU_ASSERT_EQUAL(world.waiters, 128);
 	world.known = true;
@@ -368,8 +305,8 @@ static bool serve(unsigned fail_at, bool *struck_r)
 	bool answered;
 
 	world.known = false;
-	client_open(&c);
-	say(&c, KNOWN WAITS KNOWN);
+	client_open(&c, world.loop, &world.ep);
+	client_say(&c, KNOWN WAITS KNOWN);
 	failmalloc_set(fail_at);
 	hear(&c, strlen(OK));
 	world.known = true;
