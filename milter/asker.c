@@ -14,7 +14,7 @@
 
 /* Questions of each class that may be under way; ASKER_LOOKUPS in all. */
 static const unsigned active_max[ASK_CLASSES] = {
-	[ASK_OUTBOUND] = 64,
+	[ASK_OUTBOUND] = 256,
 	[ASK_HOSTED] = 32,
 	[ASK_RECIPIENT] = 64,
 	[ASK_SENDER] = 32,

@@ -15,7 +15,7 @@
 struct asker;
 
 /* The lookups all classes together may have under way. */
-#define ASKER_LOOKUPS 192
+#define ASKER_LOOKUPS 384
 
 /* Called once for each question, never from asker_ask(). */
 typedef void asker_fn(void *arg, const struct answer *answer);
