@@ -356,6 +356,20 @@ def test_the_frontend_dies_while_clients_wait(maps, world):
     assert ask(d.name) == secure(d)
 
 
+def test_ad_can_be_trusted_instead_of_validating(maps, world):
+    """dnssec = trust-ad, with a resolver that validates for us."""
+    world.dns.validate = True
+    one = maps('postfix { dane = yes }\ndns {\n  dnssec = trust-ad\n'
+               '  trust_anchor = "%s"\n}\n' % world.trust_anchor)
+    wait_dane(one)
+    signed = world.domain()
+    signed.set("_25._tcp.mx1", "TLSA", GOOD)
+    unsigned = world.domain(zone="insecure.example")
+    unsigned.set("_25._tcp.mx1", "TLSA", GOOD)
+    assert ask(signed.name) == "OK dane-only"
+    assert ask(unsigned.name) == secure(unsigned)
+
+
 def test_servers_without_dnssec_stop_no_mail(maps, world):
     """DANE-R-01: no DANE answers, and a warning."""
     world.dns.strip = True
