@@ -90,19 +90,18 @@ void waiting_remove(struct socketmapd *d, struct request *r)
 
 /* ---- looking again ----------------------------------------------------- */
 
-/* True when one that waits need not, by now. */
-static bool settle(struct socketmapd *d, struct request *r)
+/* True when one that waits need not, by now; *answer_r says what it waits for
+ * if it must. */
+static bool settle(struct socketmapd *d, struct request *r,
+    struct outgoing_answer *answer_r)
 {
 	struct conf *conf = services_conf(d->services);
 	struct outbound_question q = { .conf = conf, .hop = &r->hop,
 		.dialect = r->dialect, .wanted = true };
-	struct outgoing_answer answer;
-	bool done = socketmapd_evaluate(d, &q, &answer);
+	bool done = socketmapd_evaluate(d, &q, answer_r);
 
 	if (done)
 		waiting_remove(d, r);
-	else
-		outbound_learn(d->services, &r->hop, &answer);
 	conf_unref(conf);
 	return done;
 }
@@ -110,11 +109,13 @@ static bool settle(struct socketmapd *d, struct request *r)
 void waiting_add(struct socketmapd *d, struct request *r,
     const struct outgoing_answer *answer)
 {
+	struct outgoing_answer again;
+
 	enter(d, r);
 	outbound_learn(d->services, &r->hop, answer);
 	/* News may have come before anybody waited; and what cannot be kept
 	 * is not worth waiting for. */
-	settle(d, r);
+	settle(d, r, &again);
 }
 
 /* The first that was not looked at in this turn; it goes to the end. */
@@ -130,6 +131,18 @@ static struct request *next_of(struct request_list *list, uint64_t turn)
 	return r;
 }
 
+/* News of it have come, or may have. If they were not enough, what is still
+ * missing is wanted: it may have been forgotten. */
+static void take_up(struct socketmapd *d, struct request *r)
+{
+	struct outgoing_answer answer;
+
+	if (settle(d, r, &answer))
+		socketmapd_go_on(r);
+	else
+		outbound_learn(d->services, &r->hop, &answer);
+}
+
 /* A connection that goes on may end, and all that waits there with it: look
  * at the list anew each time. */
 static void settle_list(struct socketmapd *d, struct request_list *list,
@@ -139,9 +152,8 @@ static void settle_list(struct socketmapd *d, struct request_list *list,
 
 	d->waiting.turn++;
 	while ((r = next_of(list, d->waiting.turn)))
-		if ((!domain || strcmp(r->hop.domain, domain) == 0) &&
-		    settle(d, r))
-			socketmapd_go_on(r);
+		if (!domain || strcmp(r->hop.domain, domain) == 0)
+			take_up(d, r);
 }
 
 /* ---- news -------------------------------------------------------------- */
