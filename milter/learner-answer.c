@@ -6,6 +6,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+/* A write of more answers ends before its time: LMDB keeps every page that
+ * the largest of all changed, for ever, and in a large file each answer
+ * changes another. */
+#define WRITE_MAX 128
+
 /* ---- the write under way ----------------------------------------------- */
 
 bool learner_write(struct learner *l)
@@ -56,6 +61,7 @@ void learner_commit(struct learner *l)
 
 	loop_timer_set(l->commit_timer, -1);
 	l->commit_now = false;
+	l->kept_n = 0;
 	if (l->writing) {
 		l->writing = false;
 		e = cache_commit(l->cache);
@@ -158,7 +164,8 @@ void learner_kept(struct learner *l, struct wants *wants, struct want *want)
 	bool waited_for = want->calls ||
 	    (l->waiters > 0 && want->asked_queue == QUEUE_OUTBOUND);
 
-	if (wants_answered(wants, want) && waited_for)
+	if ((wants_answered(wants, want) && waited_for) ||
+	    ++l->kept_n >= WRITE_MAX)
 		l->commit_now = true;
 }
 

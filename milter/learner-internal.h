@@ -122,7 +122,9 @@ struct learner {
 	struct loop_io *io;
 	struct loop_timer *commit_timer, *pump_timer, *tick_timer;
 	bool writing;		/* between cache_begin and cache_commit */
-	bool commit_now;	/* somebody waits for what was answered */
+	bool commit_now;	/* somebody waits for what was answered, or
+				 * it is much */
+	unsigned kept_n;	/* answers in this write */
 	struct want_call *finished;	/* told after the commit */
 	uint32_t seq;
 	struct buf message;
