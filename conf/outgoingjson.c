@@ -100,8 +100,11 @@ json_t *outgoing_json(const struct conf *conf,
 	json_t *answers = json_array();
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		json_array_append_new(answers, answer_json(conf, known,
-		    maps[i]));
+		if (json_array_append_new(answers, answer_json(conf, known,
+		    maps[i])) != 0) {
+			json_decref(answers);
+			return NULL;
+		}
 	return json_pack("{s:s, s:o, s:o, s:o}", "next_hop",
 	    known->hop->text, "override", override_json(conf, known, list),
 	    "dane", dane_json(known->dane), "answers", answers);

@@ -20,6 +20,15 @@ struct query {
 	bool sts_known, dane_known;
 };
 
+/* Add a member; without memory for it there is no result at all. */
+static void add(struct query *q, const char *name, json_t *value)
+{
+	if (json_object_set_new(q->result, name, value) == 0)
+		return;
+	json_decref(q->result);
+	q->result = NULL;
+}
+
 static void take_view(void *arg, const struct outgoing_known *known,
     const char *list)
 {
@@ -33,8 +42,7 @@ static void take_view(void *arg, const struct outgoing_known *known,
 	q->dane_known = danerec_standing(known->dane, known->now) ==
 	    DANEREC_HOLDS;
 	q->result = outgoing_json(q->conf, known, list);
-	json_object_set_new(q->result, "record", record ? record :
-	    json_null());
+	add(q, "record", record ? record : json_null());
 }
 
 /* Fill in what is known now. */
@@ -57,10 +65,9 @@ static void answer(struct conn *conn, struct query *q, bool live)
 {
 	struct learner *learner = services_learner(conn_services(conn));
 
-	json_object_set_new(q->result, "ok", json_true());
-	json_object_set_new(q->result, "live", json_boolean(live));
-	json_object_set_new(q->result, "dnssec", learner ?
-	    learner_dnssec(learner) : json_null());
+	add(q, "ok", json_true());
+	add(q, "live", json_boolean(live));
+	add(q, "dnssec", learner ? learner_dnssec(learner) : json_null());
 	conn_answer(conn, q->result);
 }
 
