@@ -504,7 +504,85 @@ static void committed_policies_survive_kill_9(void)
 	end(c);
 }
 
+/* ---- DANE -------------------------------------------------------------- */
+
+static void see_dane(void *arg, const struct danerec *rec)
+{
+	*(enum dane_outcome *)arg = rec->outcome;
+}
+
+static bool has_dane(struct cache *c, const char *hop)
+{
+	enum dane_outcome outcome = DANE_ERROR;
+
+	return cache_get_dane(c, hop, see_dane, &outcome) == STORE_OK &&
+	    outcome == DANE_ALL;
+}
+
+/* Put so many next hops, a hundred in a write. */
+static void put_dane(struct cache *c, const char *label, unsigned n)
+{
+	struct danerec rec = { .validated = true, .outcome = DANE_ALL,
+		.ttl = 60, .hosts = "mx1.a.example=usable "
+		"mx2.a.example=usable mx3.a.example=usable" };
+	char hop[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 100 == 0)
+			CU_ASSERT_EQUAL_FATAL(cache_begin(c), STORE_OK);
+		snprintf(hop, sizeof(hop), "%s%u.example:587", label, i);
+		CU_ASSERT_EQUAL_FATAL(cache_put_dane(c, hop, &rec),
+		    STORE_OK);
+		if (i % 100 == 99 || i == n - 1)
+			CU_ASSERT_EQUAL_FATAL(cache_commit(c), STORE_OK);
+	}
+}
+
+static void dane_is_kept_until_the_next_start(void)
+{
+	enum store_error e = STORE_OK;
+	struct cache *c = begin_with(4 * MIB);
+	struct danerec rec;
+
+	put_dane(c, "a", 1);
+	CU_ASSERT(has_dane(c, "a0.example:587"));
+	CU_ASSERT(!has_dane(c, "a0.example"));
+	CU_ASSERT_EQUAL(cache_begin(c), STORE_OK);
+	CU_ASSERT_EQUAL(cache_get_dane_for_update(c, "a0.example:587", &rec),
+	    STORE_OK);
+	CU_ASSERT_EQUAL(rec.outcome, DANE_ALL);
+	CU_ASSERT_EQUAL(cache_commit(c), STORE_OK);
+	cache_close(c);
+	c = open_cache(4 * MIB, false, &e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT(!has_dane(c, "a0.example:587"));
+	end(c);
+}
+
+/* 4 MiB hold some twenty thousand; then it begins anew, and again. */
+static void a_full_store_of_dane_begins_anew(void)
+{
+	struct cache *c = begin_with(4 * MIB);
+	struct cache_stat before, after;
+
+	put_dane(c, "flood", 60000);
+	cache_stat(c, &before);
+	CU_ASSERT(before.evicted > 0);
+	CU_ASSERT(before.dane.entries < 60000);
+	put_dane(c, "later", 200);
+	cache_stat(c, &after);
+	CU_ASSERT_EQUAL(after.evicted, before.evicted);
+	CU_ASSERT(has_dane(c, "later0.example:587"));
+	CU_ASSERT(has_dane(c, "later199.example:587"));
+	CU_ASSERT(has_dane(c, "flood59999.example:587"));
+	end(c);
+}
+
 static const struct unit_test tests[] = {
+	{ "DANE is kept until the next start",
+	    dane_is_kept_until_the_next_start },
+	{ "a full store of DANE begins anew",
+	    a_full_store_of_dane_begins_anew },
 	{ "both kinds are found", both_kinds_are_found },
 	{ "one kind replaces the other", one_kind_replaces_the_other },
 	{ "uncommitted changes are seen by the writer only",
