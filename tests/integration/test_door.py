@@ -436,7 +436,9 @@ def test_a_hanging_log_daemon_stops_no_mail(mx, syslog):
     ('rule "a" { require = tls\n', 2, ""),
     ('mode = observe', 2, "mode"),
     ('help_url = "${HOME}"', 2, "${"),
-    ('socketmap = {"inet:8461@127.0.0.1"}', 2, "not built yet"),
+    ('metrics = "127.0.0.1:9893"', 2, "not built yet"),
+    ('destination "a.example" { }', 2, "has no level"),
+    ('postfix { version = "new" }', 2, "not a version of Postfix"),
     ('rule "x" { to_policy = dane require = tls }', 2, "not built yet"),
 ])
 def test_a_wrong_configuration_starts_nothing(daemon, text, line, word):

@@ -60,9 +60,11 @@ def test_snawoot_67_where_only_some_hosts_have_dane_the_policy_wins(
 
 
 def test_snawoot_67_a_failed_tlsa_lookup_is_an_error(maps, world):
-    """Never "no DANE", whatever the policy allows (DANE-A-04)."""
+    """Never "no DANE", whatever the policy allows (DANE-A-04). There are
+    records: where there are none, the neighbours may prove it."""
     maps()
     d = world.domain()
+    tlsa(d)
     world.dns.rules["_25._tcp.mx1." + d.name, "TLSA"] = "servfail"
     assert ask(d.name) == "TEMP the lookup of DANE failed"
 
