@@ -6,11 +6,6 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* A write of more answers ends before its time: LMDB keeps every page that
- * the largest of all changed, for ever, and in a large file each answer
- * changes another. */
-#define WRITE_MAX 128
-
 /* ---- the write under way ----------------------------------------------- */
 
 bool learner_write(struct learner *l)
@@ -165,7 +160,7 @@ void learner_kept(struct learner *l, struct wants *wants, struct want *want)
 	    (l->waiters > 0 && want->asked_queue == QUEUE_OUTBOUND);
 
 	if ((wants_answered(wants, want) && waited_for) ||
-	    ++l->kept_n >= WRITE_MAX)
+	    ++l->kept_n >= LEARNER_WRITE_MAX)
 		l->commit_now = true;
 }
 

@@ -27,6 +27,10 @@
 #include "util/loop.h"
 
 #define DAY 86400
+/* A write of so many answers ends before its time: LMDB keeps every page
+ * that the largest of all changed, for ever, and in a large file each answer
+ * changes another. */
+#define LEARNER_WRITE_MAX 128
 
 struct chan;
 

@@ -270,10 +270,11 @@ static void on_message(struct learner *l, unsigned type, const void *data,
 
 /* ---- the channel ------------------------------------------------------- */
 
-/* Receive up to a turn of messages; false when the peer is gone. */
+/* Receive up to a turn of messages, and no more than one write holds; false
+ * when the peer is gone. */
 static bool receive(struct learner *l)
 {
-	for (unsigned n = 0; n < TURN; n++) {
+	for (unsigned n = 0; n < TURN && l->kept_n < LEARNER_WRITE_MAX; n++) {
 		const void *data;
 		size_t len;
 		unsigned type;
