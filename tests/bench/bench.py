@@ -46,7 +46,10 @@ def numbers(*defaults):
 
 
 def report(benchmark, **members):
-    print(json.dumps(dict({"benchmark": benchmark}, **members)), flush=True)
+    """Print a result. With a load average of much more than two, others had
+    their part in it."""
+    print(json.dumps(dict({"benchmark": benchmark}, **members,
+                          load_average=os.getloadavg()[0])), flush=True)
 
 
 def until(ready, what, limit=LIMIT):
