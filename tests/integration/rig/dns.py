@@ -20,6 +20,8 @@ from rig import validator
 ADDRESS = "192.0.2.53"
 KNOT_PORT = 5300
 
+# NSEC3, since from NSEC libunbound concludes, for as long as a negative answer
+# holds, that names made meanwhile are not there (RFC 8198).
 CONFIG = """
 server:
     rundir: "{dir}"
@@ -42,6 +44,9 @@ policy:
     single-type-signing: on
     cds-cdnskey-publish: none
     dnskey-ttl: 60
+    nsec3: on
+    nsec3-iterations: 0
+    nsec3-salt-length: 0
 template:
   - id: default
     storage: "{dir}"
