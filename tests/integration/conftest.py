@@ -2,7 +2,6 @@
 """Fixtures: the private world, its log, and servers made on demand."""
 import itertools
 import os
-import re
 import sys
 
 import pytest
@@ -78,8 +77,7 @@ def daemon(world, syslog, folder, request):
     for one in made:
         one.stop()
     for one in made:
-        report = re.search("Sanitizer|runtime error:", one.complaints())
-        assert not report, one.complaints()
+        one.assert_clean()
 
 
 @pytest.fixture

@@ -40,9 +40,7 @@ def test_certificates_are_right_or_wrong(receivers, sender, world):
 def test_dane_wants_the_key_and_nothing_else(receivers, sender, world):
     """DANE-M-02: no name, no date, no authority counts with usage 3."""
     world.dns.validate = True
-    hosts = {kind: receivers.host(kind) for kind in KINDS}
-    for host in hosts.values():
-        host.tlsa("3 1 1")
+    hosts = {kind: receivers.host(kind, tlsa=["3 1 1"]) for kind in KINDS}
     result = fates(world, sender(main={"smtp_tls_policy_maps":
                                        "static:dane-only"}), hosts)
     assert result.pop("no-starttls").dsn == "4.7.4"
@@ -56,8 +54,7 @@ def test_dane_wants_the_key_and_nothing_else(receivers, sender, world):
 def test_dane_records_fit_the_certificate(
         receivers, sender, world, record, verified):
     world.dns.validate = True
-    host = receivers.host()
-    host.tlsa(record)
+    host = receivers.host(tlsa=[record])
     fate = fates(world, sender(main={"smtp_tls_policy_maps":
                                      "static:dane-only"}), {1: host})[1]
     assert (fate.status == "sent") == (fate.tls == "Verified") == verified
@@ -68,8 +65,7 @@ def test_dane_records_fit_the_certificate(
     ("bogus.example", "Host or domain name not found.")])
 def test_dane_needs_signed_records(receivers, sender, world, zone, reason):
     world.dns.validate = True
-    host = receivers.host(zone=zone)
-    host.tlsa("3 1 1")
+    host = receivers.host(zone=zone, tlsa=["3 1 1"])
     fate = fates(world, sender(main={"smtp_tls_policy_maps":
                                      "static:dane-only"}), {1: host})[1]
     assert fate.status == "deferred" and fate.reason.startswith(reason)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pwd
+import re
 import resource
 import signal
 import socket
@@ -144,6 +145,11 @@ class Daemon:
             return ""
         with open(self.errors) as file:
             return file.read()
+
+    def assert_clean(self):
+        """No sanitizer has complained."""
+        report = re.search("Sanitizer|runtime error:", self.complaints())
+        assert not report, self.complaints()
 
     def stop(self, number=signal.SIGTERM, limit=30):
         """End it; return its exit status."""

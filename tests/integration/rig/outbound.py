@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail on its way out: a Postfix that sends, and servers that receive.
 
-    host = receivers.host("expired")        # m7.hosts.example
-    host.tlsa("3 1 1")                      # of its certificate
+    # m7.hosts.example, with a TLSA record that fits
+    host = receivers.host("expired", tlsa=["3 1 1"])
     d = world.domain(mx=[host.name])
     fate = sender().send(d.address("b"))    # really tries
-    assert fate.status == "deferred" and fate.tls == "Untrusted"
+    assert (fate.status, fate.tls) == ("sent", "Verified")
 """
 import dataclasses
 import itertools
@@ -36,11 +36,11 @@ KINDS = {
     # The right certificate for who asks for it by SNI (RFC 8461 §7.1).
     "sni": dict(names=["mx.other.example"],
                 option="tls_server_sni_maps=texthash:{sni}"),
-    # Without a wildcard.
-    "exact": dict(names=["m%d.hosts.example" % n for n in range(1, 200)]),
+    "exact": dict(wildcard=False),
 }
 FIRST = 101             # of 192.0.2.0/24
 PORTS = (25, 587, 2525)
+HOSTS = 200             # at most, for one file of tests
 
 
 def address(kind):
@@ -54,12 +54,16 @@ class Host(Records):
         super().__init__(world, name, zone)
         self.certificate = certificate
 
+    def record(self, text):
+        """A TLSA record; "3 1 1" stands for one which the server's
+        certificate matches."""
+        if text.count(" ") == 2:
+            return certs.tlsa(self.certificate, text)
+        return text
+
     def tlsa(self, *records, port=25):
-        """Replace the TLSA records. "3 1 1" stands for a record which the
-        server's certificate matches; none: no records."""
-        self.set("_%d._tcp" % port, "TLSA", *[
-            certs.tlsa(self.certificate, r) if r.count(" ") == 2 else r
-            for r in records])
+        """Replace the TLSA records; none: no records."""
+        self.set("_%d._tcp" % port, "TLSA", *map(self.record, records))
 
 
 class Receivers(Postfix):
@@ -67,10 +71,11 @@ class Receivers(Postfix):
     accept is in one Maildir."""
 
     ports = PORTS
+    _hosts = itertools.count(1)     # new names in each file
 
     def __init__(self, folder, world):
         self.world = world
-        self._numbers = itertools.count(1)
+        self._first = next(self._hosts)
         self._sni = os.path.join(folder, "sni")
         self.certificates = {kind: self._certificate(**how)
                              for kind, how in KINDS.items()}
@@ -80,10 +85,13 @@ class Receivers(Postfix):
         super().__init__(folder, world.authority,
                          main={"syslog_name": "postfix-in"})
 
-    def _certificate(self, option="", names=NAMES, **leaf):
+    def _certificate(self, names=NAMES, wildcard=True, option=None, **leaf):
+        if not wildcard:
+            names = ["m%d.hosts.example" % (self._first + n)
+                     for n in range(HOSTS)]
         return self.world.authority.leaf("hosts.example", names=names, **leaf)
 
-    def _service(self, kind, port, option="", **_):
+    def _service(self, kind, port, option=None, **_):
         text = "%s:%d inet n - n - - smtpd\n" % (address(kind), port)
         text += "  -o smtpd_tls_chain_files=%s\n" % self.certificates[kind]
         if option:
@@ -97,11 +105,15 @@ class Receivers(Postfix):
                 zone, self.certificates["good"]) for zone in ZONES)
         super().start()
 
-    def host(self, kind="good", zone="example"):
-        """A new name with the address of such a server."""
-        name = "m%d.hosts.%s" % (next(self._numbers), zone)
+    def host(self, kind="good", zone="example", tlsa=()):
+        """A new name with the address of such a server, and TLSA records
+        for port 25."""
+        name = "m%d.hosts.%s" % (next(self._hosts), zone)
         host = Host(self.world, name, zone, self.certificates[kind])
-        host.set("", "A", address(kind))
+        self.world.knot.update(zone, [
+            "add %s. 60 A %s" % (name, address(kind)),
+            *("add _25._tcp.%s. 60 TLSA %s" % (name, host.record(record))
+              for record in tlsa)])
         return host
 
 
@@ -115,6 +127,7 @@ class Fate:
     relay: str              # "mx1.d1.example[192.0.2.101]:25", "none"
     reason: str             # what the log has in parentheses
     tls: str                # Verified, Trusted, Untrusted, Anonymous; ""
+    pid: int = 0            # of the smtp(8) that tried
 
     @property
     def host(self):
@@ -122,13 +135,16 @@ class Fate:
 
 
 class Sender(Postfix):
-    """A Postfix that delivers to where DNS says, asking the daemon on the
-    default port how. `main` adds to main.cf; chroot: as Debian runs it."""
+    """A Postfix that delivers to where DNS says, and asks the daemon how.
+    `main` adds to main.cf; chroot: as Debian runs it; name and where: those
+    of the map."""
 
-    services = "127.0.0.1:2500 inet n - n - - smtpd\n" + INTERNAL
-    ports = (2500,)
-
-    def __init__(self, folder, authority, syslog, main=None, chroot=False):
+    def __init__(self, folder, authority, syslog, main=None, chroot=False,
+                 port=2500, name="postfix", where="inet:127.0.0.1:8461"):
+        self.name, self.where = name, where
+        self.services = "%s:%d inet n - n - - smtpd\n" % (LOCAL, port)
+        self.services += INTERNAL
+        self.ports = (port,)
         self.syslog = syslog
         self.chroot = chroot
         self._marks = {}
@@ -139,7 +155,7 @@ class Sender(Postfix):
             "inet_protocols": "all",
             "default_transport": "smtp",
             "virtual_mailbox_domains": "",
-            "smtp_tls_policy_maps": "socketmap:inet:127.0.0.1:8461:postfix",
+            "smtp_tls_policy_maps": "socketmap:%s:%s" % (where, name),
             "smtp_tls_security_level": "may",
             "smtp_tls_CAfile": authority.trusted,
             "smtp_tls_loglevel": "1",
@@ -184,12 +200,13 @@ class Sender(Postfix):
         line = self.syslog.wait(pattern, "postfix-out/", mark)
         self._marks[queue_id] = self.syslog.lines.index(line, mark) + 1
         relay, dsn, status, reason = re.search(pattern, line.text).groups()
-        return Fate(status, dsn, relay, reason,
-                    self._tls(relay, line.pid, mark, self._marks[queue_id]))
+        tls = self._tls(relay, line.pid, mark, self._marks[queue_id])
+        return Fate(status, dsn, relay.lower(), reason, tls, line.pid)
 
     def _tls(self, relay, pid, since, end):
         """How far the certificate of that server was trusted."""
-        pattern = r"^(\w+) TLS connection established to %s:" % \
+        # A name may be spelt in two ways when the recipient's is.
+        pattern = r"^(\w+) TLS connection established to (?i:%s):" % \
             re.escape(relay)
         found = [line for line in self.syslog.lines[since:end]
                  if line.pid == pid and re.search(pattern, line.text)]
@@ -207,9 +224,9 @@ class Sender(Postfix):
         self.run("postqueue", "-c", self.etc, "-i", queue_id)
         return self.fate(queue_id)
 
-    def postmap(self, key, name="postfix", where="inet:127.0.0.1:8461"):
+    def postmap(self, key, name=None):
         """Ask as postmap(1) does: (exit status, value)."""
         done = self.run("postmap", "-c", self.etc, "-q", key,
-                        "socketmap:%s:%s" % (where, name), check=False,
-                        capture_output=True, text=True)
+                        "socketmap:%s:%s" % (self.where, name or self.name),
+                        check=False, capture_output=True, text=True)
         return done.returncode, done.stdout.rstrip("\n")

@@ -154,13 +154,15 @@ class World:
     def domain(self, mode="enforce", name=None, zone="example", mx=None,
                max_age=604800, id="1", ttl=60, web=(WEB4,)):
         """A new domain. mode None: no policy and no TXT record. zone may be
-        "insecure.example" or "bogus.example"; mx=[] makes none."""
+        "insecure.example" or "bogus.example". mx names its mail hosts, the
+        best first; mx=[] makes none."""
         name = name or "d%d.%s" % (next(self._numbers), zone)
         domain = Domain(self, name, zone)
         if mx is not None:
             domain.mx = list(mx)
-        lines = ["add %s. %d MX 10 %s." % (name, ttl, host)
-                 for host in domain.mx if not host.startswith("*")]
+        lines = ["add %s. %d MX %d %s." % (name, ttl, 10 * n, host)
+                 for n, host in enumerate(domain.mx, 1)
+                 if not host.startswith("*")]
         lines += ["add %s. %d A 192.0.2.25" % (host, ttl)
                   for host in domain.mx if host.endswith("." + name)]
         lines += ["add mta-sts.%s. %d %s %s" % (
