@@ -136,6 +136,9 @@ bool check_listener(const char *s, struct buf *canon, struct buf *err);
 bool check_token(const char *s, struct buf *canon, struct buf *err);
 bool check_postfix_version(const char *s, struct buf *canon,
     struct buf *err);
+/* Names, keywords and fingerprints as they are compared: A-labels and lower
+ * case. Which of them the level allows is asked when it is known. */
+bool check_match(const char *s, struct buf *canon, struct buf *err);
 bool check_fingerprint(const char *s, struct buf *canon, struct buf *err);
 
 #endif

@@ -27,6 +27,20 @@ bool check_postfix_version(const char *s, struct buf *canon, struct buf *err)
 	return false;
 }
 
+bool check_match(const char *s, struct buf *canon, struct buf *err)
+{
+	const char *name = s + (*s == '.');
+	char domain[MTASTS_DOMAIN_SIZE];
+
+	(void)err;
+	buf_add(canon, s, (size_t)(name - s));
+	if (mtasts_domain_normalize(name, domain) == MTASTS_OK)
+		name = domain;
+	for (; *name; name++)
+		buf_addc(canon, str_lower(*name));
+	return true;
+}
+
 void load_postfix(struct loader *l)
 {
 	struct conf_postfix *p = &l->conf->postfix;
@@ -38,6 +52,28 @@ void load_postfix(struct loader *l)
 
 /* ---- one destination --------------------------------------------------- */
 
+/* All services whose port we do not know have the port 0, so that one of
+ * them would speak for the others. */
+static bool read_title(struct loader *l, const struct conf_group *g,
+    struct nexthop *hop_r)
+{
+	size_t len = strlen(g->title);
+
+	if (!str_is_clean_utf8(g->title, len))
+		load_error(l, g->line, "destination: its name is not clean "
+		    "UTF-8 text");
+	else if (!nexthop_parse(g->title, len, hop_r))
+		load_error(l, g->line, "destination \"%s\": not a domain, "
+		    "[host], either with :port, .domain or address",
+		    g->title);
+	else if (hop_r->kind <= NEXTHOP_LITERAL && hop_r->port == 0)
+		load_error(l, g->line, "destination \"%s\": the port must be "
+		    "a number, or a service of mail", g->title);
+	else
+		return true;
+	return false;
+}
+
 /* NULL after an error. */
 static struct conf_destination *add_destination(struct loader *l,
     const struct conf_group *g)
@@ -46,12 +82,8 @@ static struct conf_destination *add_destination(struct loader *l,
 	struct conf_destination *more;
 	struct nexthop hop;
 
-	if (!nexthop_parse(g->title, strlen(g->title), &hop)) {
-		load_error(l, g->line, "destination \"%s\": not a domain, "
-		    "[host], either with :port, .domain or address",
-		    g->title);
+	if (!read_title(l, g, &hop))
 		return NULL;
-	}
 	more = reallocarray(c->destinations, c->destinations_n + 1,
 	    sizeof(*more));
 	if (more) {
@@ -66,6 +98,20 @@ static struct conf_destination *add_destination(struct loader *l,
 	return NULL;
 }
 
+/* The entry of match that the level does not allow; NULL: it lacks one. */
+static const struct conf_value *wrong_match(const struct conf_group *g,
+    const struct tlspolicy_override *ov)
+{
+	for (size_t i = 0; i < ov->match_n; i++) {
+		const struct tlspolicy_override one = { .level = ov->level,
+			.match = &ov->match[i], .match_n = 1 };
+
+		if (tlspolicy_override_check(&one))
+			return &find_entry(g, "match")->v[i];
+	}
+	return NULL;
+}
+
 /* Level and match list as tlspolicy wants them. */
 static void check_override(struct loader *l, const struct conf_group *g,
     const struct conf_destination *d)
@@ -73,11 +119,17 @@ static void check_override(struct loader *l, const struct conf_group *g,
 	const struct tlspolicy_override ov = { .level = d->level,
 		.match = (const char *const *)d->match.v,
 		.match_n = d->match.n };
-	const struct conf_entry *match = find_entry(g, "match");
 	const char *trouble = tlspolicy_override_check(&ov);
+	const struct conf_value *wrong;
 
-	if (trouble)
-		load_error(l, match->line ? match->line : g->line,
+	if (!trouble)
+		return;
+	wrong = wrong_match(g, &ov);
+	if (wrong)
+		load_error(l, wrong->line, "destination \"%s\": %s: \"%s\"",
+		    g->title, trouble, wrong->text);
+	else
+		load_error(l, find_entry(g, "level")->line,
 		    "destination \"%s\": %s", g->title, trouble);
 }
 

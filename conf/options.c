@@ -252,7 +252,7 @@ const struct option options[] = {
 		     "secure", IN(conf_destination, level),
 	    .help = "TLS level of mail to this next hop" },
 	{ "destination", "match", OPT_STRINGS, .def = "",
-	    IN(conf_destination, match), .check = check_token,
+	    IN(conf_destination, match), .check = check_match,
 	    .help = "names or fingerprints its certificate may have" },
 
 	{ "watch", "domains", OPT_STRINGS, OPT_LATER, .help = "" },

@@ -203,16 +203,33 @@ static const struct {
 	    "destination \"a.example\" {\n level = dane\n"
 	    " match = {\"b.example\"}\n}\n",
 	    F "3: destination \"a.example\": match: only for fingerprint, "
-	    "verify and secure" },
+	    "verify and secure: \"b.example\"" },
 	{ "PF-TP-10: a fingerprint without one",
-	    "destination \"a.example\" { level = fingerprint }\n",
-	    F "1: destination \"a.example\": match: a fingerprint is "
+	    "destination \"a.example\" {\n level = fingerprint }\n",
+	    F "2: destination \"a.example\": match: a fingerprint is "
 	    "needed" },
+	{ "the entry of match that is wrong is named",
+	    "destination \"a.example\" { level = fingerprint\n"
+	    " match = {\"AB:cd\",\n  \"ef:\", \"01\"}\n}\n",
+	    F "3: destination \"a.example\": match: not a fingerprint: "
+	    "\"ef:\"" },
+	{ "PF-TP-11: match with the wildcard of a policy",
+	    "destination \"a.example\" {\n level = secure\n"
+	    " match = {\"b.example\", \"*.b.example\"}\n}\n",
+	    F "3: destination \"a.example\": match: not a host name, "
+	    "\".domain\" nor a keyword: \"*.b.example\"" },
+	{ "destination with a service of any port",
+	    "destination \"a.example:mail\" { level = may }\n",
+	    F "1: destination \"a.example:mail\": the port must be a "
+	    "number, or a service of mail" },
+	{ "destination that is no text",
+	    "destination \"/run/\xff\" { level = may }\n",
+	    F "1: destination: its name is not clean UTF-8 text" },
 	{ "PF-TP-21: a match that writes on",
 	    "destination \"a.example\" {\n level = secure\n"
 	    " match = {\"b.example protocols=SSLv3\"}\n}\n",
 	    F "3: destination \"a.example\": match: not a host name, "
-	    "\".domain\" nor a keyword" },
+	    "\".domain\" nor a keyword: \"b.example protocols=sslv3\"" },
 	{ "list without a source", "\nlist \"l\" { }\n",
 	    F "2: list \"l\" has neither a file nor a url" },
 	{ "list with two sources", "list \"l\" {\n file = \"/partners\"\n"

@@ -247,13 +247,66 @@ static void lists_are_bounded(void)
 	buf_clear(&text);
 }
 
+/* The words of the table are enum tls_level, in its order. */
+static void levels_have_their_words(void)
+{
+	for (int i = TLS_LEVEL_NONE; i <= TLS_LEVEL_SECURE; i++) {
+		const char *name = tls_level_name((enum tls_level)i);
+		struct conf *c;
+		struct buf text;
+
+		buf_init(&text, 1000);
+		buf_addf(&text, "destination x.example { level = %s %s }\n"
+		    "postfix { default_level = %s }", name,
+		    i == TLS_LEVEL_FINGERPRINT ? "match = AB:CD" : "", name);
+		c = load_good(buf_str(&text));
+		CHECK_CASE(name, c->destinations_n == 1 &&
+		    (int)c->destinations[0].level == i);
+		CHECK_CASE(name, (int)c->postfix.default_level == i);
+		conf_unref(c);
+		buf_clear(&text);
+	}
+}
+
+/* In the form they are compared and written in (PF-TP-11). */
+static void match_lists_are_canonical(void)
+{
+	static const struct {
+		const char *match, *want;
+	} cases[] = {
+		{ "MX.Partner.Example.", "mx.partner.example" },
+		{ ".M\xc3\xbcller.example", ".xn--mller-kva.example" },
+		{ "Hostname", "hostname" },
+		{ "Dot-Nexthop", "dot-nexthop" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *c;
+		struct buf text;
+
+		buf_init(&text, 1000);
+		buf_addf(&text, "destination a.example { level = secure "
+		    "match = \"%s\" }", cases[i].match);
+		c = load_good(buf_str(&text));
+		CHECK_CASE_STR(cases[i].match,
+		    c->destinations[0].override.match[0], cases[i].want);
+		conf_unref(c);
+		buf_clear(&text);
+	}
+}
+
 static void a_dump_loads_to_the_same(void)
 {
 	static const char *const texts[] = { "", full,
 		"rule 'a b' { require = tls }", "exempt { to = {} }",
 		"list f { file = /partners }\n"
 		"list u { url = \"https://l.example.org/a?b=c\" }\n"
-		"rule x { list = u require = tls }" };
+		"rule x { list = u require = tls }",
+		"socketmap = {/a} postfix { version = 3.10 dane = yes }\n"
+		"destination \".M\xc3\xbcller.example\" { level = may }\n"
+		"destination \"unix:/a\\\"\\\\b\" { level = may }\n"
+		"destination \"[IPv6:2001:DB8:0::1]:26\" { level = secure\n"
+		"  match = {B.example, Hostname} }" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct conf *a = load_good(texts[i]);
@@ -317,6 +370,10 @@ static void reload_knows_what_it_takes(void)
 		    false },
 		{ "policy service", "policy_service = {/a, /b}",
 		    "policy_service = {/b, /a}", "policy_service", false },
+		{ "socketmap", "", "socketmap = {/a}", "socketmap", false },
+		{ "destinations", "", "postfix { version = 3.10\n"
+		    "default_level = secure on_outage = temp }"
+		    "destination x.example { level = may }", "", false },
 		{ "user and state", "",
 		    "user = mail state_dir = /tmp cache { size = 2GiB }",
 		    "user state_dir cache.size", false },
@@ -766,6 +823,8 @@ static const struct unit_test tests[] = {
 	{ "listeners are found", listeners_are_found },
 	{ "lists arrive", lists_arrive },
 	{ "lists are bounded", lists_are_bounded },
+	{ "levels have their words", levels_have_their_words },
+	{ "match lists are canonical", match_lists_are_canonical },
 	{ "a dump loads to the same", a_dump_loads_to_the_same },
 	{ "the command line wins", the_command_line_wins },
 	{ "reload knows what it takes", reload_knows_what_it_takes },
