@@ -20,6 +20,10 @@ static const char text[] =
     "mx_names = {mx1.example.com, mx2.example.com}\n"
     "relays = {\"192.0.2.0/28\", \".example.net\"}\n"
     "dns { servers = \"192.0.2.53\" }\n"
+    "socketmap = {\"inet:8461@127.0.0.1\"} postfix { version = 3.10 }\n"
+    "destination \".example.net\" { level = verify match = hostname }\n"
+    "destination \"Example.net:25\" { level = secure\n"
+    "  match = {mx.example.net, \".b.example\"} }\n"
     "exempt { from = {\"a@example.org\"} to = {} }\n"
     "listener \"l\" { match = 10465 tls = unknown }\n"
     "list \"p\" { file = \"/partners\" }\n"
@@ -76,6 +80,22 @@ static bool list_is_whole(const struct partners *p)
 	    strcmp(b.mx, "*.h.example") == 0;
 }
 
+static bool outbound_is_whole(const struct conf *c)
+{
+	const struct tlspolicy_override *ov;
+	const char *title;
+	struct nexthop hop;
+
+	if (!nexthop_parse("example.net", 11, &hop))
+		return false;
+	ov = conf_destination_find(c, &hop, &title);
+	return c->destinations_n == 2 && ov && ov->level == TLS_LEVEL_SECURE &&
+	    strcmp(title, "Example.net:25") == 0 && ov->match_n == 2 &&
+	    strcmp(ov->match[1], ".b.example") == 0 &&
+	    c->socketmap.n == 1 &&
+	    c->postfix.version == POSTFIX_VERSION(3, 10);
+}
+
 static bool is_whole(const struct conf *c, const struct conf *want)
 {
 	char *got = dump(c), *wanted = dump(want);
@@ -85,6 +105,7 @@ static bool is_whole(const struct conf *c, const struct conf *want)
 	    c->rules.n == want->rules.n && conf_hosted(c, "example.org") &&
 	    c->lists_n == 2 && c->rules.rules[0]->list_index == 0 &&
 	    list_is_whole(c->lists[0].partners) &&
+	    outbound_is_whole(c) &&
 	    c->mx_names.n == 2 && c->rules.rules[2]->deny_cipher.n == 1 &&
 	    strcmp(c->rules.rules[2]->reply.text, "No") == 0 &&
 	    addr_set_match(c->rules.rules[2]->from, "x@a.bank.example",

@@ -130,7 +130,7 @@ static void child_arguments_are_checked(void)
 		{ "all", { "-c", "/c", "-s", "/s", "-p", "unix:/m", "-z123",
 		    "-y77" }, true },
 		{ "sockets", { "-s/s", "-p", "unix:/m", "-z123", "-y77", "-l",
-		    "policy=unix:/p", "-lpolicy=inet:1@::1" }, true },
+		    "policy=unix:/p", "-lmap=inet:1@::1" }, true },
 		{ "a socket of no door", { "-s/s", "-punix:/m",
 		    "-lother=unix:/p" }, false },
 		{ "no state folder", { "-p", "unix:/m", "-z", "1" }, false },
@@ -174,7 +174,8 @@ static void open_sockets(uint16_t port, bool ok, const char *described)
 		{ .kind = ENDPOINT_UNIX, .path = "/nonexistent/p" },
 		{ .kind = ENDPOINT_INET, .port = port },
 	};
-	struct conf c = { .policy_service = { eps, 2 } };
+	struct conf c = { .policy_service = { &eps[0], 1 },
+		.socketmap = { &eps[1], 1 } };
 	struct sockets s;
 	struct buf text;
 
@@ -183,6 +184,7 @@ static void open_sockets(uint16_t port, bool ok, const char *described)
 	sockets_init(&s, &c);
 	CU_ASSERT_EQUAL_FATAL(s.n, 2);
 	CU_ASSERT_STRING_EQUAL(s.v[0].spec, "policy=unix:/nonexistent/p");
+	CU_ASSERT(str_starts(s.v[1].spec, "map=inet6:"));
 	CU_ASSERT_EQUAL(sockets_open(&s, open_dev_null, 0660, 7, &text), ok);
 	CU_ASSERT_EQUAL(text.len == 0, ok);
 	CU_ASSERT(s.v[0].fd >= 0 && (s.v[1].fd >= 0) == ok);
@@ -197,10 +199,10 @@ static void open_sockets(uint16_t port, bool ok, const char *described)
 
 static void sockets_are_opened_and_closed(void)
 {
-	open_sockets(12, true, "; policy service on unix:/nonexistent/p, "
-	    "inet6:12@[2001:db8::1]");
-	open_sockets(13, false, "; policy service on unix:/nonexistent/p, "
-	    "inet6:13@[2001:db8::1]");
+	open_sockets(12, true, "; policy service on unix:/nonexistent/p"
+	    "; socketmap on inet6:12@[2001:db8::1]");
+	open_sockets(13, false, "; policy service on unix:/nonexistent/p"
+	    "; socketmap on inet6:13@[2001:db8::1]");
 }
 
 /* A folder of our own, removed again by the caller. */
