@@ -120,6 +120,42 @@ static void advise_rule(struct loader *l, const struct conf_group *g,
 		    "the rules; those behind it are never tried", r->name);
 }
 
+/* ---- outgoing mail ------------------------------------------------------- */
+
+static bool is_dane(enum tls_level level)
+{
+	return level == TLS_LEVEL_DANE || level == TLS_LEVEL_DANE_ONLY;
+}
+
+static unsigned line_of(const struct conf_text *t, const char *section,
+    const char *name)
+{
+	return conf_group_find(conf_text_find(t, section),
+	    option_find(section, name))->line;
+}
+
+static void advise_outbound(struct loader *l, const struct conf_text *t)
+{
+	const struct conf_group *first = conf_text_find(t, "destination");
+	const struct conf *c = l->conf;
+
+	if (first && c->socketmap.n == 0)
+		load_warn(l, first->line, "destination \"%s\" does nothing: "
+		    "there is no socketmap that could be asked",
+		    first->title);
+	if (c->postfix.dane && c->dnssec == DNSSEC_OFF)
+		load_warn(l, line_of(t, "postfix", "dane"), "dane = yes does "
+		    "nothing with dns.dnssec = off: no DANE can be proved");
+	/* PF-TP-26 */
+	if (c->socketmap.n > 0 && !c->postfix.dane &&
+	    is_dane(c->postfix.default_level))
+		load_warn(l, line_of(t, "postfix", "default_level"),
+		    "default_level = %s, but dane = no: where a domain has "
+		    "DANE and an MTA-STS policy, Postfix is told the policy "
+		    "and does without DANE, which outranks it (RFC 8461, "
+		    "section 2)", tls_level_name(c->postfix.default_level));
+}
+
 void load_advice(struct loader *l, const struct conf_text *t)
 {
 	const struct conf *c = l->conf;
@@ -133,6 +169,7 @@ void load_advice(struct loader *l, const struct conf_text *t)
 			n++;
 		}
 	advise_lists(l, t);
+	advise_outbound(l, t);
 	e = conf_group_find(&t->g[0], option_find("", "strip_ar"));
 	if (c->strip_ar == STRIP_AR_ALL)
 		load_warn(l, e->line, "strip_ar = all also removes what other "

@@ -456,6 +456,22 @@ static void unwise_settings_are_warned_of(void)
 		    F "1: rule \"x\" has no condition" },
 		{ "a list for nothing", "\nlist \"l\" { file = "
 		    "\"/partners\" }", F "2: list \"l\" is used by no rule" },
+		{ "a list for outgoing mail", "socketmap = {/a}\n"
+		    "list \"l\" { file = \"/partners\" }", "" },
+		{ "destinations for nothing", "\ndestination \"a.example\" "
+		    "{ level = may }\ndestination \"b.example\" "
+		    "{ level = may }",
+		    F "2: destination \"a.example\" does nothing" },
+		{ "a destination for outgoing mail", "socketmap = {/a}\n"
+		    "destination \"a.example\" { level = may }", "" },
+		{ "DANE without DNSSEC", "dns { dnssec = off }\n"
+		    "postfix { dane = yes }\n",
+		    F "2: dane = yes does nothing with dns.dnssec = off" },
+		{ "PF-TP-26: a policy instead of DANE", "socketmap = {/a}\n"
+		    "postfix {\n default_level = dane\n}",
+		    F "3: default_level = dane, but dane = no" },
+		{ "PF-TP-26: DANE first", "socketmap = {/a}\n"
+		    "postfix { default_level = dane-only dane = yes }", "" },
 		{ "an expired list", "list \"l\" { file = \"/oldlist\" }\n"
 		    "rule \"x\" { list = l require = tls }",
 		    "/oldlist: this list has expired" },
