@@ -44,6 +44,25 @@ static void add_socket_remarks(const struct conf *c, struct buf *out)
 	}
 }
 
+/* A list of tables is split at blanks and commas, and one in braces is
+ * another kind of table. */
+static bool postfix_can_say(const struct endpoint *ep)
+{
+	return ep->kind != ENDPOINT_UNIX || !strpbrk(ep->path, ", \t{}");
+}
+
+static void add_map_line(const struct endpoint *ep, struct buf *out)
+{
+	if (!postfix_can_say(ep)) {
+		buf_addf(out, "# Postfix cannot use the path %s here: choose "
+		    "one without\n# blanks, commas and braces.\n", ep->path);
+		return;
+	}
+	buf_adds(out, "smtp_tls_policy_maps = socketmap:");
+	setup_add_socket(ep, out);
+	buf_adds(out, ":postfix\n");
+}
+
 static void add_map(const struct conf *c, struct buf *out)
 {
 	buf_adds(out,
@@ -54,9 +73,8 @@ static void add_map(const struct conf *c, struct buf *out)
 	    "# find is deferred (4.7.5), not sent without what was "
 	    "promised.\n");
 	add_socket_remarks(c, out);
-	buf_adds(out, "smtp_tls_policy_maps = socketmap:");
-	setup_add_socket(&c->socketmap.v[0], out);
-	buf_adds(out, ":postfix\n"
+	add_map_line(&c->socketmap.v[0], out);
+	buf_adds(out,
 	    "# Whoever comes from postfix-mta-sts-resolver or postfix-tlspol "
 	    "keeps the\n"
 	    "# name of the map (QUERY, QUERYwithTLSRPT, or that of a zone) "
@@ -90,24 +108,17 @@ static void add_authorities(const struct conf *c, struct buf *out)
 		    "!TLSv1.1\n");
 }
 
-static void add_dane(const struct conf *c, struct buf *out)
+/* What any level of DANE needs, of an answer or of main.cf itself. */
+static void add_dnssec(const struct conf *c, struct buf *out)
 {
-	if (!c->postfix.dane) {
-		buf_adds(out,
-		    "\n# 4. DANE is not answered: postfix.dane is off. It "
-		    "outranks MTA-STS where\n"
-		    "# both are published (RFC 8461, section 2).\n");
-		return;
-	}
 	buf_adds(out,
-	    "\n# 4. DANE: Postfix looks TLSA records up by itself, and needs "
-	    "a resolver\n"
-	    "# that validates and says so (AD), in /etc/resolv.conf and, for "
-	    "a chrooted\n"
-	    "# smtp(8), in " QUEUE_DIRECTORY "etc/resolv.conf. Without the "
-	    "first no\n"
-	    "# DANE is answered; tlsmilter query says so. What a resolver on "
-	    "another host\n# says can be forged on the way.\n"
+	    "# Postfix looks TLSA records up by itself, and needs a resolver "
+	    "that validates\n"
+	    "# and says so (AD), in /etc/resolv.conf and, for a chrooted "
+	    "smtp(8), in\n"
+	    "# " QUEUE_DIRECTORY "etc/resolv.conf. What one on another host "
+	    "says can be\n"
+	    "# forged on the way.\n"
 	    "smtp_dns_support_level = dnssec\n"
 	    "smtp_host_lookup = dns\n");
 	if (c->postfix.version < V(3, 10))
@@ -117,6 +128,25 @@ static void add_dane(const struct conf *c, struct buf *out)
 		    "# hosts of a domain that does not sign its MX record "
 		    "would get \"may\".\n"
 		    "smtp_tls_dane_insecure_mx_policy = dane\n");
+}
+
+static void add_dane(const struct conf *c, struct buf *out)
+{
+	enum tls_level level = c->postfix.default_level;
+
+	if (c->postfix.dane)
+		buf_adds(out,
+		    "\n# 4. DANE is answered while the resolver in "
+		    "/etc/resolv.conf sets AD;\n"
+		    "# tlsmilter query says if it does not.\n");
+	else
+		buf_adds(out,
+		    "\n# 4. DANE is not answered: postfix.dane is off. It "
+		    "outranks MTA-STS where\n"
+		    "# both are published (RFC 8461, section 2).\n");
+	if (c->postfix.dane || level == TLS_LEVEL_DANE ||
+	    level == TLS_LEVEL_DANE_ONLY)
+		add_dnssec(c, out);
 }
 
 static void add_version(const struct conf *c, struct buf *out)
@@ -232,8 +262,8 @@ bool setup_sendmail_outbound(const struct conf *c, struct buf *out)
 	    "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n"
 	    "dnl Sendmail 8.18.1 refuses wildcard certificates; 8.18.2 does "
 	    "not. Policies\n"
-	    "dnl with more than 255 bytes of names are more than it can read: "
-	    "that mail waits.\n"
+	    "dnl with more than 255 bytes of names are more than it can "
+	    "read: that mail\ndnl waits.\n"
 	    "\ndnl 3. DANE is Sendmail's own business (confDANE), and comes "
 	    "first there;\ndnl answers on the map sts leave it out.\n"
 	    "\ndnl Then: make sendmail.cf anew and restart Sendmail; "

@@ -64,7 +64,7 @@ void setup_add_socket_advice(const struct conf *c,
 		add_queue_advice(c, ep, out);
 	else
 		buf_addf(out,
-		    "# Only for an smtpd that is not chrooted (fifth column "
+		    "# Only for a Postfix that is not chrooted (fifth column "
 		    "of master.cf: n).\n"
 		    "# Debian's is: there the socket must be inside "
 		    QUEUE_DIRECTORY ".\n");

@@ -177,6 +177,98 @@ static void policy_service_lines_fit_the_configuration(void)
 	check_setup(cases, sizeof(cases) / sizeof(cases[0]), print_policy);
 }
 
+static void print_outbound(const struct conf *c, struct buf *out)
+{
+	CU_ASSERT_EQUAL(setup_postfix_outbound(c, out), c->socketmap.n > 0);
+}
+
+#define MAP "socketmap = \"inet:8461@127.0.0.1\"\n"
+#define DNSSEC "\nsmtp_dns_support_level = dnssec\nsmtp_host_lookup = dns\n"
+
+static void outbound_lines_fit_the_configuration(void)
+{
+	static const struct setup_case cases[] = {
+		{ "none is configured", "",
+		    "#   socketmap = {\"inet:8461@127.0.0.1\"}\n" },
+		{ "PF-SM-01: Postfix spelling", MAP, "\nsmtp_tls_policy_maps "
+		    "= socketmap:inet:127.0.0.1:8461:postfix\n" },
+		{ "PF-SM-01: IPv6", "socketmap = \"inet6:1@[::1]\"",
+		    " = socketmap:inet:[::1]:1:postfix\n" },
+		{ "PF-SM-10: relative in the queue directory",
+		    "socketmap = /var/spool/postfix/tm/map",
+		    " = socketmap:unix:tm/map:postfix\n" },
+		{ "PF-SM-14: postmap(1) is not in the queue directory",
+		    "socketmap = /var/spool/postfix/tm/map",
+		    "\n#   postmap -q example.com socketmap:"
+		    "unix:/var/spool/postfix/tm/map:postfix\n" },
+		{ "PF-SM-10: chroot is warned of", "socketmap = /run/tm/map",
+		    "# Debian's is: there the socket must be inside "
+		    "/var/spool/postfix/.\n" },
+		{ "a path that is no table", "socketmap = \"/run/a b\"",
+		    "\n# Postfix cannot use the path /run/a b here" },
+		{ "several", "socketmap = {/run/a, \"inet:1@[::1]\"}",
+		    "\n#   socketmap:inet:[::1]:1:postfix\n" },
+		{ "PF-TP-24: main.cf decides the rest", MAP,
+		    "\nsmtp_tls_security_level = may\n" },
+		{ "the level that is configured", MAP
+		    "postfix { default_level = encrypt }",
+		    "\nsmtp_tls_security_level = encrypt\n" },
+		{ "secure needs authorities", MAP, "\nsmtp_tls_CAfile = "
+		    "/etc/ssl/certs/ca-certificates.crt\n" },
+		{ "PF-TP-12: TLS 1.2 from 3.6 on", MAP,
+		    "\nsmtp_tls_mandatory_protocols = >=TLSv1.2\n" },
+		{ "PF-TP-12: TLS 1.2 before 3.6", MAP
+		    "postfix { version = 3.5 }",
+		    "\nsmtp_tls_mandatory_protocols = !SSLv2, !SSLv3, "
+		    "!TLSv1, !TLSv1.1\n" },
+		{ "DANE needs DNSSEC", MAP "postfix { dane = yes }", DNSSEC },
+		{ "DANE of main.cf needs it as well", MAP
+		    "postfix { default_level = dane-only }", DNSSEC },
+		{ "an old default is put right", MAP
+		    "postfix { dane = yes version = 3.9 }",
+		    "\nsmtp_tls_dane_insecure_mx_policy = dane\n" },
+		{ "PF-TP-14: no SNI before 3.4", MAP
+		    "postfix { version = 3.3 }", "# It cannot send the "
+		    "server's name (SNI)" },
+		{ "PF-TP-15: what 3.9 does not compare", MAP
+		    "postfix { version = 3.9 }", "# It compares the "
+		    "certificate with the policy, not the name" },
+		{ "PF-TP-16: what 3.10 compares", MAP
+		    "postfix { version = 3.10 }",
+		    "# smtp_tls_enforce_sts_mx_patterns at its default" },
+	};
+
+	check_setup(cases, sizeof(cases) / sizeof(cases[0]), print_outbound);
+}
+
+static void print_sendmail_outbound(const struct conf *c, struct buf *out)
+{
+	CU_ASSERT_EQUAL(setup_sendmail_outbound(c, out), c->socketmap.n > 0);
+}
+
+static void sendmail_outbound_lines_fit_the_configuration(void)
+{
+	static const struct setup_case cases[] = {
+		{ "none is configured", "",
+		    "dnl   socketmap = {\"inet:8461@127.0.0.1\"}\n" },
+		{ "PF-SM-13: the map, and a failure that waits", MAP,
+		    "\nFEATURE(`sts', `socket -d5 -T<TMPF> "
+		    "inet:8461@127.0.0.1')dnl\n" },
+		{ "PF-SM-13: Sendmail's own default", "socketmap = {/run/a, "
+		    "\"inet:5461@127.0.0.1\"}", "\nFEATURE(`sts')dnl\n" },
+		{ "unix socket", "socketmap = /run/tm/map",
+		    " -T<TMPF> unix:/run/tm/map')dnl\n" },
+		{ "a path Sendmail cannot read is no line",
+		    "socketmap = \"/run/a,b\"",
+		    "\ndnl Sendmail cannot use the path /run/a,b" },
+		{ "certificates need authorities", MAP,
+		    "\ndefine(`confCACERT_PATH', `/etc/ssl/certs')dnl\n" },
+	};
+
+	check_setup(cases, sizeof(cases) / sizeof(cases[0]),
+	    print_sendmail_outbound);
+}
+
 static void setup_says_no_more_than_needed(void)
 {
 	struct conf *c = load_good("rule \"x\" { require = tls "
@@ -196,6 +288,16 @@ static void setup_says_no_more_than_needed(void)
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\ndefine("));
 	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "DAEMON_OPTIONS"));
 	buf_clear(&out);
+	CU_ASSERT(!setup_postfix_outbound(c, &out));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "\nsmtp_"));
+	buf_clear(&out);
+	conf_unref(c);
+	c = load_good("socketmap = \"/run/a b\" postfix { version = 3.10 }");
+	CU_ASSERT(setup_postfix_outbound(c, &out));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtp_tls_policy_maps ="));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "smtp_dns_support_level"));
+	CU_ASSERT_PTR_NULL(strstr(buf_str(&out), "insecure_mx_policy"));
+	buf_clear(&out);
 	conf_unref(c);
 }
 
@@ -203,9 +305,13 @@ static const struct unit_test tests[] = {
 	{ "setup fits the configuration", setup_fits_the_configuration },
 	{ "policy service lines fit the configuration",
 	    policy_service_lines_fit_the_configuration },
+	{ "outbound lines fit the configuration",
+	    outbound_lines_fit_the_configuration },
 	{ "setup says no more than needed", setup_says_no_more_than_needed },
 	{ "Sendmail lines fit the configuration",
 	    sendmail_lines_fit_the_configuration },
+	{ "Sendmail outbound lines fit the configuration",
+	    sendmail_outbound_lines_fit_the_configuration },
 	{ "Sendmail lines are comments or settings",
 	    sendmail_lines_are_comments_or_settings },
 };
