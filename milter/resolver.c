@@ -53,10 +53,13 @@ struct resolver {
 	bool ending;
 };
 
-/* Whether somebody needs to know what DNS gives the mail server. */
+/*
+ * Whether somebody needs to know what DNS gives the mail server. Without
+ * DNSSEC here no DANE answer is given, whatever it gets.
+ */
 static bool wants_mta_test(const struct conf *c)
 {
-	return c->socketmap.n > 0;
+	return c->socketmap.n > 0 && c->dnssec != DNSSEC_OFF;
 }
 
 /* ---- sending ----------------------------------------------------------- */
