@@ -141,7 +141,9 @@ struct address_facts {
 /* ---- one host ---------------------------------------------------------- */
 
 struct tlsa_fact {
-	char *text;		/* "3 1 1 AB12…", digests in lower case */
+	char *text;		/* "3 1 1 ab12...", long data is cut */
+	unsigned char *data;	/* the record data, whole */
+	size_t len;
 	enum tlsa_use use;
 	enum answer matches;	/* any certificate seen on any address; UNKNOWN
 				 * unless it counts and one was seen */
