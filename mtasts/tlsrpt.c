@@ -170,7 +170,9 @@ static bool is_rua(struct span name)
 	return name.len == 3 && memcmp(name.p, "rua", 3) == 0;
 }
 
-bool tlsrpt_mailboxes(const char *text, size_t len, struct buf *out)
+/* Give each URI of the record to add(); the first rua counts. */
+static bool walk_uris(const char *text, size_t len,
+    void (*add)(struct span uri, struct buf *out), struct buf *out)
 {
 	struct span rest = { text, len }, field, name, value, uri;
 	bool seen = false;
@@ -187,7 +189,26 @@ bool tlsrpt_mailboxes(const char *text, size_t len, struct buf *out)
 			continue;
 		seen = true;
 		while (next_part(&value, ',', &uri))
-			add_mailbox(uri, out);
+			add(uri, out);
 	}
 	return seen;
+}
+
+bool tlsrpt_mailboxes(const char *text, size_t len, struct buf *out)
+{
+	return walk_uris(text, len, add_mailbox, out);
+}
+
+/* split_field() lets through nothing but printable ASCII and tabs. */
+static void add_uri(struct span uri, struct buf *out)
+{
+	for (size_t i = 0; i < uri.len; i++)
+		buf_addc(out, uri.p[i] == '\t' ? ' ' : uri.p[i]);
+	if (uri.len)
+		buf_addc(out, '\n');
+}
+
+bool tlsrpt_uris(const char *text, size_t len, struct buf *out)
+{
+	return walk_uris(text, len, add_uri, out);
 }

@@ -2,8 +2,8 @@
 /*
  * tlsrpt - the TXT record at _smtp._tls (RFC 8460 §3).
  *
- * Only its mailboxes matter here: mail to them must get through even where
- * TLS is required, as it reports that TLS does not work.
+ * Its mailboxes matter most: mail to them must get through even where TLS is
+ * required, as it reports that TLS does not work.
  */
 #ifndef TM_MTASTS_TLSRPT_H
 #define TM_MTASTS_TLSRPT_H
@@ -24,5 +24,11 @@ bool tlsrpt_is_candidate(const char *text, size_t len);
  * record is syntactically wrong; the first rua counts.
  */
 bool tlsrpt_mailboxes(const char *text, size_t len, struct buf *out);
+
+/*
+ * Append all URIs of the first rua field as they are published, each with a
+ * '\n' behind it; clean ASCII. False as above, when out may hold some.
+ */
+bool tlsrpt_uris(const char *text, size_t len, struct buf *out);
 
 #endif

@@ -88,9 +88,46 @@ static void mailboxes(void)
 	}
 }
 
+static void uris(void)
+{
+	static const struct {
+		const char *label;
+		const char *text;
+		const char *want;	/* NULL: invalid */
+	} cases[] = {
+		{ "all schemes, as they are",
+		    "v=TLSRPTv1; rua=mailto:A@b.example?subject=x , "
+		    "https://r.example/v1,what is this;",
+		    "mailto:A@b.example?subject=x\nhttps://r.example/v1\n"
+		    "what is this\n" },
+		{ "empty ones are none", "v=TLSRPTv1;rua=,,mailto:a@b.example",
+		    "mailto:a@b.example\n" },
+		{ "a tab inside is a blank", "v=TLSRPTv1;rua=a\tb", "a b\n" },
+		{ "the first rua counts", "v=TLSRPTv1;rua=a:b;rua=c:d",
+		    "a:b\n" },
+		{ "no rua", "v=TLSRPTv1; foo=bar", NULL },
+		{ "no record", "v=TLSRPTv2; rua=a:b", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out;
+		bool good;
+
+		buf_init(&out, 1000);
+		good = tlsrpt_uris(cases[i].text, strlen(cases[i].text),
+		    &out);
+		CHECK_CASE(cases[i].label, good == (cases[i].want != NULL));
+		if (cases[i].want)
+			CHECK_CASE_STR(cases[i].label, buf_str(&out),
+			    cases[i].want);
+		buf_clear(&out);
+	}
+}
+
 static const struct unit_test tests[] = {
 	{ "candidates", candidates },
 	{ "mailboxes", mailboxes },
+	{ "uris", uris },
 };
 
 UNIT_MAIN("tlsrpt", tests)
