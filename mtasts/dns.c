@@ -17,6 +17,7 @@ struct dns {
 	struct evloop *loop;
 	struct dns_upstream *plain;	/* does not validate */
 	struct dns_upstream *validating;	/* NULL: not here */
+	char servers[256];		/* for people */
 	char *remotes;			/* trusted over the network */
 	uint32_t timeout_ms;
 	struct dns_job *jobs;
@@ -458,6 +459,31 @@ static bool open_upstreams(struct dns *d, const struct dns_options *o,
 	return false;
 }
 
+/* libunbound reads resolv.conf by itself: this is only to be shown, and not
+ * worth a failure. */
+static void note_servers(struct dns *d, const struct dns_options *o)
+{
+	const char *const *servers = o->servers;
+	struct resolv_conf rc;
+	struct buf text, err;
+
+	buf_init(&text, sizeof(d->servers) - 1);
+	buf_init(&err, 200);
+	if ((!servers || !servers[0]) &&
+	    resolv_conf_read(o->resolv_conf, &rc, &err))
+		servers = rc.servers;
+	for (; servers && *servers; servers++)
+		buf_addf(&text, "%s%s", text.len ? ", " : "", *servers);
+	set_why(d->servers, sizeof(d->servers), buf_str(&text));
+	buf_clear(&text);
+	buf_clear(&err);
+}
+
+const char *dns_servers(const struct dns *d)
+{
+	return d->servers;
+}
+
 static void begin_tests(struct dns *d)
 {
 	if (d->selftest) {
@@ -484,6 +510,7 @@ struct dns *dns_new(struct evloop *loop, const struct dns_options *o,
 		dns_free(d);
 		return NULL;
 	}
+	note_servers(d, o);
 	begin_tests(d);
 	return d;
 }

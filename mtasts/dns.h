@@ -54,6 +54,9 @@ void dns_free(struct dns *d);
 /* why_r (may be NULL) says why the last self-test failed, "" if not. */
 enum dns_validation dns_validation(const struct dns *d, const char **why_r);
 
+/* The servers that are asked, apart by a comma; "" if that cannot be told. */
+const char *dns_servers(const struct dns *d);
+
 /* The servers, apart by a comma, whose AD is trusted though it comes over a
  * network (DANE-R-02); "" if there are none. */
 const char *dns_trusted_remotes(const struct dns *d);
