@@ -74,23 +74,27 @@ void check_facts_clear(struct check_facts *f)
 
 /* ---- what was promised ------------------------------------------------- */
 
-/* The mode of the policy, MTASTS_NONE if it does not name the host. */
-static enum mtasts_mode sts_mode_of(const struct check_facts *f,
-    const struct host_facts *h)
+bool check_covered(const struct check_facts *f, const struct host_facts *h)
 {
 	if (!f->sts_asked || f->sts != MTASTS_FOUND)
-		return MTASTS_NONE;
+		return false;
 	for (size_t i = 0; i < f->sts_mx.n; i++)
 		if (mtasts_mx_match(f->sts_mx.v[i], h->name))
-			return f->sts_mode;
-	return MTASTS_NONE;
+			return true;
+	return false;
+}
+
+enum mtasts_mode check_sts_mode(const struct check_facts *f,
+    const struct host_facts *h)
+{
+	return check_covered(f, h) ? f->sts_mode : MTASTS_NONE;
 }
 
 /* DANE comes before MTA-STS where it can be checked (RFC 8461 §2). */
 enum promise check_promise(const struct check_facts *f,
     const struct host_facts *h)
 {
-	enum mtasts_mode mode = sts_mode_of(f, h);
+	enum mtasts_mode mode = check_sts_mode(f, h);
 
 	if (h->dane == DANE_HOST_USABLE)
 		return PROMISE_DANE;

@@ -251,6 +251,12 @@ enum promise {
 enum promise check_promise(const struct check_facts *f,
     const struct host_facts *h);
 
+/* Does a pattern of the policy match the host? And the mode it promises for
+ * it, MTASTS_NONE if not. */
+bool check_covered(const struct check_facts *f, const struct host_facts *h);
+enum mtasts_mode check_sts_mode(const struct check_facts *f,
+    const struct host_facts *h);
+
 /* True for the TLSA records that count and are of usage DANE-TA. */
 bool host_facts_has_ta(const struct host_facts *h);
 
