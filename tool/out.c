@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "util/buf.h"
@@ -13,6 +14,8 @@
 #include "util/str.h"
 
 #define OUT_LINE_MAX (256 * 1024)
+#define WIDTH_MIN 80
+#define WIDTH_MAX 100
 
 /* The tool has one thread and one output: this is its state. */
 static struct {
@@ -44,6 +47,16 @@ void out_init(void)
 static FILE *out_file(void)
 {
 	return out.held ? out.held : out.file ? out.file : stdout;
+}
+
+unsigned out_width(void)
+{
+	struct winsize size = { 0 };
+
+	if (out.file || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+	    size.ws_col < WIDTH_MIN)
+		return WIDTH_MIN;
+	return size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col;
 }
 
 bool out_to_file(const char *path)
@@ -220,6 +233,11 @@ void out_document_end(size_t n)
 	if (n)
 		out_line("%s", "");
 	out_line("]}");
+}
+
+void out_flush(void)
+{
+	fflush(out_file());
 }
 
 /* Cut what the file held behind the new content. One that nothing was

@@ -18,6 +18,10 @@ enum colour { PLAIN, BOLD, GREEN, YELLOW, RED };
 /* Decide about colour and progress; once, at start. */
 void out_init(void);
 
+/* Columns there are for text: those of the terminal, but from 80 to 100, and
+ * 80 without one. */
+unsigned out_width(void);
+
 /* Write to a file instead of standard output from now on. What it holds is
  * replaced when there is something to write. */
 bool out_to_file(const char *path);
@@ -53,6 +57,9 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_progress(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 void out_progress_end(void);
+
+/* Pass on what was printed so far, to who reads a pipe. */
+void out_flush(void);
 
 /* Flush; false when some output could not be written. */
 bool out_finish(void);
