@@ -32,13 +32,17 @@ struct check_values {
 	bool deep, ipv4, ipv6, no_memory, forget, verbose;
 };
 
+/* GATHER_HOSTS_MAX: names in its header are those of others in conf.h. */
+#define CHECK_MX_MAX 32
+
 struct check_options {
 	enum check_format format;
 	enum check_fail_on fail_on;
-	unsigned max_mx;	/* 0: no other limit than that of gather.h */
+	unsigned max_mx;	/* at most CHECK_MX_MAX, or 0: not said */
 	unsigned jobs;
 	uint32_t timeout_ms;
 	char ehlo[DNS_NAME_SIZE + 8];
+	const char *ca_file;	/* the configuration's; NULL: the system's */
 	const char *control;	/* HOST[:PORT]; NULL: none */
 	bool injection, deep, no_ipv4, no_ipv6;
 	bool no_memory, verbose, quiet;
@@ -51,9 +55,14 @@ bool check_options_read(const struct check_values *v, const struct tool *t,
     int n, char **operands, struct check_options *o_r);
 void check_options_clear(struct check_options *o);
 
-/* The name to say at EHLO, and the configuration may know it. */
-bool check_options_ehlo(const struct check_values *v, struct tool *t,
-    struct check_options *o);
+/* What the configuration says: the name for EHLO unless the command line
+ * has one, and the CA file. False after a complaint. */
+bool check_options_conf(const struct check_values *v,
+    const struct conf *conf, struct check_options *o);
+
+/* lookup_context() of the configuration, for who cannot include its header. */
+struct mtasts_ctx;
+struct mtasts_ctx *check_context(const struct tool *t);
 
 /* ---- doing it ---------------------------------------------------------- */
 

@@ -26,6 +26,7 @@ static const struct option_def root_options[] = {
 static const struct command command_help;
 static const struct command *const commands[] = {
 	&command_cache,
+	&command_check,
 	&command_explain,
 	&command_help,
 	&command_history,

@@ -66,6 +66,7 @@ struct command {
 };
 
 extern const struct command command_cache;
+extern const struct command command_check;
 extern const struct command command_explain;
 extern const struct command command_history;
 extern const struct command command_lint;
