@@ -13,6 +13,7 @@
 struct check {
 	struct gather *gather;
 	struct memory *memory;
+	gather_progress_fn *progress;
 	check_fn *fn;
 	void *arg;
 };
@@ -64,6 +65,13 @@ static void on_gathered(void *arg, struct check_facts *f)
 	buf_clear(&note);
 }
 
+static void on_progress(void *arg, const char *what)
+{
+	struct check *c = arg;
+
+	c->progress(c->arg, what);
+}
+
 struct check *check_start(struct mtasts_ctx *ctx, struct prober *prober,
     const struct check_target *target, const struct gather_options *o,
     const char *note, size_t note_len, gather_progress_fn *progress,
@@ -73,12 +81,13 @@ struct check *check_start(struct mtasts_ctx *ctx, struct prober *prober,
 
 	if (!c)
 		return NULL;
+	c->progress = progress;
 	c->fn = fn;
 	c->arg = arg;
 	c->memory = memory_read(note, note_len);
 	if (c->memory)
-		c->gather = gather_start(ctx, prober, target, o, progress,
-		    on_gathered, c);
+		c->gather = gather_start(ctx, prober, target, o,
+		    progress ? on_progress : NULL, on_gathered, c);
 	if (!c->gather) {
 		release(c);
 		return NULL;
