@@ -100,7 +100,8 @@ static void print_all(struct run *run)
 
 static void on_progress(void *arg, const char *what)
 {
-	struct run *run = arg;
+	const struct job *job = arg;
+	const struct run *run = job->run;
 
 	if (run->o->n == 1)
 		out_progress("%.*s", PROGRESS_WIDTH, what);
