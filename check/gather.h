@@ -39,7 +39,7 @@ struct gather_options {
 };
 
 /* What is being done, for progress: "example.com: probing 192.0.2.25". May be
- * NULL. */
+ * NULL; it may be called from gather_start(), and may not cancel. */
 typedef void gather_progress_fn(void *arg, const char *what);
 
 /* Called once, from evloop_process(); the callee clears the facts. NULL:
