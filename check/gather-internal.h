@@ -143,7 +143,8 @@ bool gather_mx_hosts(const struct dns_answer *a, size_t max,
 bool gather_addresses(const struct dns_answer *a, unsigned port,
     struct host_facts *h);
 
-/* The records of an answer that has any. False when out of memory. */
+/* The records of an answer that has any, sorted by their text, as servers
+ * turn answers round. False when out of memory. */
 bool gather_tlsa(const struct dns_answer *a, struct host_facts *h);
 
 /* A second connection? implicit: TLS begins at once. */

@@ -155,6 +155,13 @@ static char *tlsa_text(const struct dns_record *r)
 	return buf_steal(&b);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	const struct tlsa_fact *x = a, *y = b;
+
+	return strcmp(x->text, y->text);
+}
+
 bool gather_tlsa(const struct dns_answer *a, struct host_facts *h)
 {
 	enum tlsa_use use[DNS_RECORDS_MAX];
@@ -176,6 +183,7 @@ bool gather_tlsa(const struct dns_answer *a, struct host_facts *h)
 		if (t->len)
 			memcpy(t->data, a->records[i].data, t->len);
 	}
+	qsort(h->tlsa, h->tlsa_n, sizeof(h->tlsa[0]), by_text);
 	return true;
 }
 

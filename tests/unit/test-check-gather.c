@@ -125,12 +125,12 @@ static void tlsa(void)
 	CU_ASSERT_EQUAL(run.f.dane, DANE_SOME);
 	CU_ASSERT_EQUAL(h->dane, DANE_HOST_USABLE);
 	CU_ASSERT_STRING_EQUAL(h->base, "a.example.com");
-	CU_ASSERT_STRING_EQUAL(h->tlsa[0].text, "3 1 1 010101010101010101010"
+	CU_ASSERT_STRING_EQUAL(h->tlsa[1].text, "3 1 1 010101010101010101010"
 	    "1010101010101010101010101010101010101010101");
-	CU_ASSERT_EQUAL(h->tlsa[0].matches, ANSWER_YES);
-	CU_ASSERT_EQUAL(h->tlsa[1].matches, ANSWER_NO);
-	CU_ASSERT_EQUAL(h->tlsa[2].use, TLSA_PKIX);
-	CU_ASSERT_EQUAL(h->tlsa[2].matches, ANSWER_UNKNOWN);
+	CU_ASSERT_EQUAL(h->tlsa[0].use, TLSA_PKIX);
+	CU_ASSERT_EQUAL(h->tlsa[0].matches, ANSWER_UNKNOWN);
+	CU_ASSERT_EQUAL(h->tlsa[1].matches, ANSWER_YES);
+	CU_ASSERT_EQUAL(h->tlsa[2].matches, ANSWER_NO);
 	CU_ASSERT_EQUAL(check_promise(&run.f, h), PROMISE_DANE);
 	CU_ASSERT_EQUAL(run.f.hosts[2].dane, DANE_HOST_NO_TLSA);
 	check_facts_clear(&run.f);
