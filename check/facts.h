@@ -177,6 +177,7 @@ struct host_facts {
 /* A certificate seen on an HTTPS port, without any HTTP. */
 struct policy_host_facts {
 	bool asked;
+	struct netaddr addr;
 	struct probe_facts probe;	/* STAGE_CONNECT, STAGE_HANDSHAKE */
 };
 

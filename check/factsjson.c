@@ -152,13 +152,14 @@ static json_t *dane(const struct check_facts *f)
 static json_t *policy_host(const struct check_facts *f)
 {
 	const struct probe_facts *p = &f->policy_host.probe;
-	char name[DNS_NAME_SIZE + 16];
+	char name[DNS_NAME_SIZE + 16], addr[NETADDR_TEXT];
 
 	if (!f->policy_host.asked)
 		return json_null();
 	snprintf(name, sizeof(name), "mta-sts.%s", f->target.name);
-	return json_pack("{s:o, s:o, s:o, s:o}", "name",
-	    factsjson_text(name), "not_after", p->has_tls ?
+	netaddr_format(&f->policy_host.addr, addr);
+	return json_pack("{s:o, s:s, s:o, s:o, s:o}", "name",
+	    factsjson_text(name), "address", addr, "not_after", p->has_tls ?
 	    json_integer(p->tls.cert.not_after) : json_null(), "issuer",
 	    p->has_tls ? factsjson_text(p->tls.cert.issuer) : json_null(),
 	    "detail", factsjson_text(

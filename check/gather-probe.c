@@ -144,6 +144,7 @@ static void take(struct gather_work *w, struct probe_facts *f)
 		return;
 	case STEP_POLICY:
 		g->f.policy_host.asked = true;
+		g->f.policy_host.addr = w->addr;
 		g->f.policy_host.probe = *f;
 		w->step = STEP_DONE;
 		return;

@@ -111,6 +111,7 @@ static void domain(void)
 	CU_ASSERT_EQUAL_FATAL(run.f.tlsrpt_rua.n, 2);
 	CU_ASSERT_STRING_EQUAL(run.f.tlsrpt_rua.v[1], "https://r.example/");
 	CU_ASSERT(run.f.policy_host.asked && run.f.policy_host.probe.has_tls);
+	CU_ASSERT_EQUAL(run.f.policy_host.addr.bytes[3], 7);
 	CU_ASSERT(run.f.sts_findings.n > 0);
 	check_facts_clear(&run.f);
 }
