@@ -11,6 +11,18 @@
 
 #define BUDGET_MS 20000
 
+/* ---- where we stand ---------------------------------------------------- */
+
+static void note_validation(struct gather *g)
+{
+	const char *why;
+
+	g->f.validation = dns_validation(g->ctx->dns, &why);
+	snprintf(g->f.validation_why, sizeof(g->f.validation_why), "%s", why);
+	snprintf(g->f.resolver, sizeof(g->f.resolver), "%s",
+	    dns_servers(g->ctx->dns));
+}
+
 /* ---- the end ----------------------------------------------------------- */
 
 void gather_cancel(struct gather *g)
@@ -29,11 +41,15 @@ void gather_cancel(struct gather *g)
 /* Call back, with everything gone. */
 static void finish(struct gather *g)
 {
-	struct check_facts f = g->f;
+	struct check_facts f;
 	bool failed = g->failed;
 	gather_fn *fn = g->fn;
 	void *arg = g->arg;
 
+	/* Without questions nothing has waited for the first test. */
+	if (g->f.validation == DNS_VALIDATION_TESTING)
+		note_validation(g);
+	f = g->f;
 	if (!failed) {
 		f.ms = (uint32_t)(clock_mono_ms() - g->began);
 		for (size_t i = 0; i < f.n; i++)
@@ -78,16 +94,6 @@ static void settle_implicit(struct check_facts *f)
 		return;
 	f->mx = MX_NONE;
 	f->n = 0;		/* a host without anything to be freed */
-}
-
-static void note_validation(struct gather *g)
-{
-	const char *why;
-
-	g->f.validation = dns_validation(g->ctx->dns, &why);
-	snprintf(g->f.validation_why, sizeof(g->f.validation_why), "%s", why);
-	snprintf(g->f.resolver, sizeof(g->f.resolver), "%s",
-	    dns_servers(g->ctx->dns));
 }
 
 /* False while there is something to wait for. */
