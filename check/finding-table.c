@@ -141,6 +141,9 @@ static const struct finding_info table[] = {
 	{ "host.no-route", "No route to this address from here", NULL,
 	    "This machine has no route to addresses of this family, so that "
 	    "nothing was tested.", NULL },
+	{ "host.not-tested", "The address was not tested", NULL,
+	    "The time for the whole check was over, or this machine had no "
+	    "means for one more connection.", NULL },
 	{ "host.refused", "The host refuses connections",
 	    "mail cannot be delivered to this address",
 	    "The address answered that nobody listens on the port.", NULL },

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/clock.h"
+
 #define TLS_1_2 "TLSv1.2"
 
 static const char *const versions[] = {
@@ -230,27 +232,40 @@ static void make_request(struct gather_work *w, struct probe_request *r)
 
 static void on_probe(void *arg, struct probe_facts *f);
 
-/* Connect for the step that is due; steps that cannot even begin end as if
- * they had told nothing. */
+/* Servers that talk slowly enough could hold a target for hours. */
+static bool is_over(const struct gather *g)
+{
+	return clock_mono_ms() - g->began >= g->o.total_ms;
+}
+
+/* The step tells nothing: its connection was not even tried. */
+static void skip(struct gather_work *w, const char *why)
+{
+	struct probe_facts f = { .has_tls = false };
+	struct stage *s = &f.stages[STAGE_CONNECT];
+
+	snprintf(s->detail, sizeof(s->detail), "%s", why);
+	take(w, &f);
+}
+
+/* Connect for the step that is due. */
 static void connect_next(struct gather_work *w)
 {
 	struct gather *g = w->g;
 	struct probe_request r;
 
 	while (w->step != STEP_DONE) {
-		struct probe_facts f = { .has_tls = false };
-		struct stage *s = &f.stages[STAGE_CONNECT];
-
+		if (is_over(g)) {
+			skip(w, "no time left");
+			continue;
+		}
 		make_request(w, &r);
 		w->probe = probe_start(g->prober, &r, on_probe, w);
 		if (w->probe) {
 			g->f.connections++;
 			return;
 		}
-		s->state = STAGE_UNKNOWN;
-		snprintf(s->detail, sizeof(s->detail),
-		    "not begun: out of memory or descriptors");
-		take(w, &f);
+		skip(w, "out of memory or descriptors");
 	}
 	g->busy--;
 	gather_kick(g);

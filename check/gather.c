@@ -10,6 +10,7 @@
 #include "util/clock.h"
 
 #define BUDGET_MS 20000
+#define TOTAL_MS 300000
 
 /* ---- where we stand ---------------------------------------------------- */
 
@@ -171,6 +172,8 @@ struct gather *gather_start(struct mtasts_ctx *ctx, struct prober *prober,
 	g->o = *o;
 	if (g->o.budget_ms == 0)
 		g->o.budget_ms = BUDGET_MS;
+	if (g->o.total_ms == 0)
+		g->o.total_ms = TOTAL_MS;
 	g->progress = progress;
 	g->fn = fn;
 	g->arg = arg;

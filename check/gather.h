@@ -30,6 +30,8 @@ struct gather_options {
 	bool no_ipv4, no_ipv6;	/* do not connect by that family */
 	const char *ehlo;
 	uint32_t budget_ms;	/* for all DNS questions; 0: 20000 */
+	uint32_t total_ms;	/* then no connection is begun any more; 0:
+				 * 300000 */
 	/* What the cache holds of the domain; id "" if nothing. */
 	const char *held_id;
 	enum mtasts_mode held_mode;

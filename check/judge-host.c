@@ -46,7 +46,8 @@ static void judge_addresses(struct judge *j)
 		return;
 	if (four || six)
 		findings_add(j->out, "host.address", CHECK_OK, h, NULL,
-		    "%zu address%s", h->n, h->n == 1 ? "" : "es");
+		    "%zu address%s%s", h->n, h->n == 1 ? "" : "es",
+		    h->n > 0 ? "" : " of a family that was to be tested");
 	else if (!is_error(&h->ipv4) && !is_error(&h->ipv6) &&
 	    h->ipv4.status != DNS_BOGUS && h->ipv6.status != DNS_BOGUS)
 		findings_add(j->out, "host.no-address", CHECK_FAIL, h, NULL,

@@ -52,7 +52,10 @@ static void judge_unconnected(struct judge *j)
 {
 	const struct stage *s = stage(j, STAGE_CONNECT);
 
-	if (j->p->is_local)
+	if (s->state == STAGE_SKIPPED)
+		findings_add(j->out, "host.not-tested", CHECK_UNKNOWN, j->h,
+		    j->a, "not tested: %s", s->detail);
+	else if (j->p->is_local)
 		findings_add(j->out, "host.no-route", host_answers(j) ?
 		    CHECK_INFO : CHECK_UNKNOWN, j->h, j->a, "not tested: %s",
 		    s->detail);

@@ -163,6 +163,11 @@ static void dead(struct probe_facts *p)
 	cut_off(p, STAGE_CONNECT, STAGE_UNKNOWN);
 }
 
+static void not_tested(struct probe_facts *p)
+{
+	cut_off(p, STAGE_CONNECT, STAGE_SKIPPED);
+}
+
 static void no_ehlo_inside(struct probe_facts *p)
 {
 	p->stages[STAGE_HELLO_TLS].state = STAGE_FAILED;
@@ -245,6 +250,9 @@ static const struct {
 	{ "no answer, though others do", dead, "host.unreachable=fail",
 	    "host.unreachable=fail", "host.unreachable=fail",
 	    "host.unreachable=fail" },
+	{ "not tested", not_tested, "host.not-tested=unknown",
+	    "host.not-tested=unknown", "host.not-tested=unknown",
+	    "host.not-tested=unknown" },
 	{ "EHLO fails inside TLS", no_ehlo_inside, "tls.ehlo=fail",
 	    "tls.ehlo=fail", "tls.ehlo=fail", "tls.ehlo=fail" },
 	{ "ST-S-06: offered inside TLS", offered_inside,
