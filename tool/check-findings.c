@@ -65,7 +65,8 @@ static void add_addresses(const struct list *l, size_t at, size_t from,
 		const char *address = report_text(f, "address");
 
 		if (!says_same(&l->v[at], &l->v[i]) ||
-		    !report_is(f, "host", host) || !*address)
+		    !report_is(f, "host", host) || !*address ||
+		    strcmp(host, address) == 0)
 			continue;
 		if (++n <= ADDRESSES_MAX)
 			buf_addf(b, "%s%s", n == 1 ? " [" : ", ", address);

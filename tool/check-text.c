@@ -120,7 +120,8 @@ static void add_words(struct buf *b, const struct words *w, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(w[i].state, state) == 0)
 			buf_adds(b, w[i].text);
-	if (*detail)
+	/* Why something is absent is that it is absent. */
+	if (*detail && strcmp(state, "absent") != 0)
 		buf_addf(b, "%s%s", b->len ? ": " : "", detail);
 }
 

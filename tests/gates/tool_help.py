@@ -42,13 +42,13 @@ def walk(command=()):
 
 
 def options(shown):
-    return re.findall(r" --([a-z-]+) ", section(shown, "Options"))
+    return re.findall(r" --([a-z0-9-]+) ", section(shown, "Options"))
 
 
 def main():
     man, completion = text(MAN), text(COMPLETION)
-    explained = set(re.findall(r"^\.It .*Fl -([a-z-]+)", man, re.M)) | \
-        set(re.findall(r"^\.Fl -([a-z-]+)", man, re.M))
+    explained = set(re.findall(r"^\.It .*Fl -([a-z0-9-]+)", man, re.M)) | \
+        set(re.findall(r"^\.Fl -([a-z0-9-]+)", man, re.M))
     offences, known, commands = [], set(), 0
     for command, shown in walk():
         commands += 1

@@ -926,3 +926,26 @@ def test_only_the_group_may_use_the_socket(daemon):
         capture_output=True, text=True, timeout=60)
     assert done.returncode == 3
     assert "ermission denied" in done.stderr
+
+
+# The reports by which output is tested are reports.
+
+SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
+                       "data", "checks", "*.json")
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(SAMPLES)),
+                         ids=os.path.basename)
+def test_sample_reports_obey_the_schema(path):
+    with open(path) as file:
+        validated(json.load(file))
+
+
+def test_all_ids_of_check_are_explained():
+    listed, = objects(tool("check", "--explain", "list", "--json"))
+    assert len(listed["ids"]) > 50
+    for each in listed["ids"]:
+        shown = tool("check", "--explain", each["id"])
+        assert shown.status == 0
+        assert shown.out.startswith(each["id"] + ": ")
+        assert all(len(line) <= 80 for line in shown.out.splitlines())
