@@ -251,17 +251,28 @@ static void print_see(struct list *l, const struct item *item)
 	buf_clear(&b);
 }
 
+static void print_title(struct pen *p, const struct item *item)
+{
+	const char *title = report_text(item->finding, "title");
+	const char *text = *title ? title : item->id;
+
+	pen_tab(p, COLUMN_TITLE);
+	if (COLUMN_TITLE + strlen(text) <= p->width &&
+	    item->status != CHECK_OK)
+		pen_put(p, BOLD, text);
+	else
+		pen_wrap(p, COLUMN_TITLE, text);
+	pen_right(p, item->id);
+}
+
 /* Every finding of one id and status. */
 static void print_group(struct list *l, size_t at)
 {
 	const struct item *first = &l->v[at];
-	const char *title = report_text(first->finding, "title");
 
 	pen_put(&l->pen, report_colour(first->status),
 	    report_word(first->status));
-	pen_tab(&l->pen, COLUMN_TITLE);
-	pen_wrap(&l->pen, COLUMN_TITLE, *title ? title : first->id);
-	pen_right(&l->pen, first->id);
+	print_title(&l->pen, first);
 	for (size_t i = at; i < l->n; i++)
 		if (!l->v[i].done && l->v[i].status == first->status &&
 		    strcmp(l->v[i].id, first->id) == 0)

@@ -246,8 +246,8 @@ static void the_table_has_a_word_for_each_step(void)
 		  "-    -     -\n" },
 		{ "unknown", " 192.0.2.1   ?    -   -    -        -          "
 		  "-    -     -\n" },
-		{ "hostile", " 192.0.2.66  ok   ok  no   MASKED   \\x1B[2 www no   "
-		  "no    NO MATCH\n" },
+		{ "hostile", " 192.0.2.66  ok   ok  no   MASKED   \\x1B[2 www "
+		  "no   no    NO MATCH\n" },
 		{ "imap", "  conn OK  CAPA STARTTLS TLS        name chain\n" },
 		{ "imap", " 192.0.2.25  ok   ok  ok   INJECT   1.3 X25519 ok"
 		  "   ok\n" },
