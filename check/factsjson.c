@@ -306,13 +306,15 @@ static json_t *verdict(const struct check_facts *f,
     const struct findings *findings)
 {
 	json_t *value = NULL;
+	enum check_status worst = findings_worst(findings);
 	struct buf text;
 
 	buf_init(&text, 4096);
 	verdict_text(f, findings, &text);
 	if (!text.failed)
 		value = json_pack("{s:s, s:o, s:i, s:i, s:i, s:i, s:i}",
-		    "status", check_status_name(findings_worst(findings)),
+		    "status", check_status_name(worst == CHECK_INFO ?
+			CHECK_OK : worst),
 		    "text", factsjson_text(buf_str(&text)),
 		    "ok", (int)findings_count(findings, CHECK_OK),
 		    "info", (int)findings_count(findings, CHECK_INFO),
