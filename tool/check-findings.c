@@ -16,7 +16,8 @@
 
 #define TEXT_MAX 65536
 #define COLUMN_TITLE 9
-#define COLUMN_TEXT 17		/* behind "server", "effect" … */
+#define COLUMN_TEXT 16		/* behind "seen", "effect" …; leaves room for
+				 * a digest of 64 digits */
 #define EVIDENCE_MAX 12		/* lines, unless all is wanted */
 #define ADDRESSES_MAX 8		/* named, of one host */
 

@@ -212,7 +212,7 @@ static void findings_of_several_addresses_are_told_once(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
 	CU_ASSERT_PTR_NULL(strstr(first + 1, "now missing"));
 	CU_ASSERT(has_line(text, "tlsmilter check --explain starttls.lost\n"));
-	CU_ASSERT(has_line(text, "   2025-11-29T05:06:40Z, 2 hours ago\n"));
+	CU_ASSERT(has_line(text, "  2025-11-29T05:06:40Z, 2 hours ago\n"));
 	free(text);
 	json_decref(report);
 }
