@@ -91,7 +91,7 @@ enum mtasts_mode check_sts_mode(const struct check_facts *f,
 }
 
 /* DANE comes before MTA-STS where it can be checked (RFC 8461 §2). */
-enum promise check_promise(const struct check_facts *f,
+enum check_promise check_promise(const struct check_facts *f,
     const struct host_facts *h)
 {
 	enum mtasts_mode mode = check_sts_mode(f, h);

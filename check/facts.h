@@ -53,7 +53,7 @@ struct stage {
 	char detail[160];	/* ours: what went wrong; "" if nothing */
 };
 
-enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
+enum check_answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 
 struct cert_facts {
 	char *subject;		/* one line, RFC 2253 */
@@ -89,7 +89,7 @@ struct tls_facts {
 	char name_matched[256];
 	bool name_in_cn;	/* not good, but the CN would have matched */
 	/* DANE, by OpenSSL, if records that count were given. */
-	enum answer dane;
+	enum check_answer dane;
 	int dane_depth;
 	char dane_record[160];	/* "3 1 1 ab12…"; "" unless ANSWER_YES */
 	struct cert_facts cert;
@@ -106,15 +106,15 @@ struct deep_facts {
 
 struct probe_facts {
 	struct stage stages[STAGES];
-	enum answer offered;	/* STARTTLS stood in the list */
-	enum answer accepted;	/* and was answered with yes */
+	enum check_answer offered;	/* STARTTLS stood in the list */
+	enum check_answer accepted;	/* and was answered with yes */
 	bool sent_anyway;	/* it was sent though not offered */
 	char masked[64];	/* a keyword like XXXXXXXA; "": none */
 	bool hello_refused;	/* EHLO was refused, HELO works */
 	bool spoke_early;	/* bytes in clear text came behind the yes,
 				 * before the handshake (RFC 3207 §4) */
 	char early[128];	/* those, cleaned */
-	enum answer injection;	/* commands sent in clear text behind STARTTLS
+	enum check_answer injection;	/* commands sent in clear text behind STARTTLS
 				 * were carried out inside TLS; UNKNOWN: not
 				 * tried, or not told */
 	bool offered_inside;	/* STARTTLS in the list inside TLS */
@@ -145,7 +145,7 @@ struct tlsa_fact {
 	unsigned char *data;	/* the record data, whole */
 	size_t len;
 	enum tlsa_use use;
-	enum answer matches;	/* any certificate seen on any address; UNKNOWN
+	enum check_answer matches;	/* any certificate seen on any address; UNKNOWN
 				 * unless it counts and one was seen */
 };
 
@@ -201,7 +201,7 @@ struct check_facts {
 	char resolver[256];	/* the DNS servers */
 	enum dns_validation validation;
 	char validation_why[160];
-	enum answer port25;	/* some connection to port 25 of anybody was
+	enum check_answer port25;	/* some connection to port 25 of anybody was
 				 * answered; NO: the control host was not */
 
 	/* Domain targets only, from here on to tlsrpt. */
@@ -242,14 +242,14 @@ void check_facts_clear(struct check_facts *f);
 
 /* Does the domain, or the owner of the host, promise that this host uses
  * TLS? What severities are derived from. */
-enum promise {
+enum check_promise {
 	PROMISE_NONE,
 	PROMISE_TESTING,	/* MTA-STS mode testing names the host */
 	PROMISE_ENFORCE,	/* MTA-STS mode enforce names the host */
 	PROMISE_TLS,		/* secure TLSA records, none of which counts */
 	PROMISE_DANE,		/* secure TLSA records that count */
 };
-enum promise check_promise(const struct check_facts *f,
+enum check_promise check_promise(const struct check_facts *f,
     const struct host_facts *h);
 
 /* Does a pattern of the policy match the host? And the mode it promises for

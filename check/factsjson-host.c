@@ -160,7 +160,7 @@ static json_t *tlsa(const struct host_facts *h)
 	return list;
 }
 
-static const char *promise_text(enum promise p)
+static const char *promise_text(enum check_promise p)
 {
 	switch (p) {
 	case PROMISE_NONE:

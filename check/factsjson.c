@@ -44,7 +44,7 @@ json_t *factsjson_texts(const struct strv *sv)
 	return list;
 }
 
-json_t *factsjson_answer(enum answer a)
+json_t *factsjson_answer(enum check_answer a)
 {
 	return a == ANSWER_UNKNOWN ? json_null() :
 	    json_boolean(a == ANSWER_YES);

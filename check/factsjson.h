@@ -23,6 +23,6 @@ json_t *factsjson_text(const char *text);
 /* The same, "" is null. */
 json_t *factsjson_some(const char *text);
 json_t *factsjson_texts(const struct strv *sv);
-json_t *factsjson_answer(enum answer a);
+json_t *factsjson_answer(enum check_answer a);
 
 #endif

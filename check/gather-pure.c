@@ -227,7 +227,7 @@ static bool equals_hex(const struct tlsa *t, const char *hex)
  * can be compared here is known: to say "no" of a record that is as good
  * would be told as a fault.
  */
-static enum answer match_other(const struct tlsa_fact *t,
+static enum check_answer match_other(const struct tlsa_fact *t,
     const struct tls_facts *tls)
 {
 	struct tlsa r;
@@ -245,7 +245,7 @@ static enum answer match_other(const struct tlsa_fact *t,
 
 static void match_one(struct tlsa_fact *t, const struct probe_facts *p)
 {
-	enum answer a = ANSWER_UNKNOWN;
+	enum check_answer a = ANSWER_UNKNOWN;
 
 	if (!p->has_tls || t->use != TLSA_COUNTS)
 		return;

@@ -15,7 +15,7 @@ struct judge {
 	struct findings *out;
 	/* The host that is judged … */
 	const struct host_facts *h;
-	enum promise promise;
+	enum check_promise promise;
 	enum mtasts_mode sts_mode;	/* MTASTS_NONE: not in the policy */
 	/* … and the address. */
 	const struct address_facts *a;

@@ -23,7 +23,7 @@ json_t *memory_host(const struct memory *m, const char *host);
 json_t *memory_address(const struct memory *m, const char *host,
     const struct netaddr *addr);
 
-enum answer memory_offered(const struct address_facts *a);
+enum check_answer memory_offered(const struct address_facts *a);
 /* NULL: no TLS. */
 const struct tls_facts *memory_tls(const struct address_facts *a);
 

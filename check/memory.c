@@ -104,7 +104,7 @@ void memory_starttls(const struct memory *m, const char *host,
 /* ---- what was seen ----------------------------------------------------- */
 
 /* NO only if no connection was offered it. */
-enum answer memory_offered(const struct address_facts *a)
+enum check_answer memory_offered(const struct address_facts *a)
 {
 	if (a->first.offered == ANSWER_YES ||
 	    (a->second_kind != SECOND_NONE &&
@@ -139,7 +139,7 @@ static bool set_number(json_t *o, const char *member, int64_t n)
 	return json_object_set_new(o, member, json_integer(n)) == 0;
 }
 
-static bool add_starttls(json_t *where, enum answer offered, int64_t now)
+static bool add_starttls(json_t *where, enum check_answer offered, int64_t now)
 {
 	json_t *counts = object_in(where, "starttls");
 	unsigned yes = count(counts, "offered");
@@ -196,9 +196,9 @@ static bool add_address(json_t *addresses, const struct address_facts *a,
 	    add_certificate(where, t->cert.sha256);
 }
 
-static enum answer host_offered(const struct host_facts *h)
+static enum check_answer host_offered(const struct host_facts *h)
 {
-	enum answer best = ANSWER_UNKNOWN;
+	enum check_answer best = ANSWER_UNKNOWN;
 
 	for (size_t i = 0; i < h->n; i++)
 		if (memory_offered(&h->addresses[i]) > best)

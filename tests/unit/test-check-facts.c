@@ -16,7 +16,7 @@ static void promises(void)
 		enum mtasts_outcome sts;
 		enum mtasts_mode mode;
 		const char *mx;
-		enum promise promise;
+		enum check_promise promise;
 	} cases[] = {
 		{ "nothing", DANE_HOST_PENDING, MTASTS_ABSENT, MTASTS_NONE,
 		    "", PROMISE_NONE },
@@ -57,9 +57,9 @@ static void matches(void)
 	static const struct {
 		const char *label;
 		unsigned char head[3];
-		enum answer dane;
+		enum check_answer dane;
 		const char *record;
-		enum answer matches;
+		enum check_answer matches;
 	} cases[] = {
 		{ "the record", { 3, 1, 1 }, ANSWER_YES, "3 1 1 55",
 		    ANSWER_YES },

@@ -313,7 +313,7 @@ static void port25(void)
 	static const struct {
 		const char *label;
 		const char *control, *host;
-		enum answer port25;
+		enum check_answer port25;
 	} cases[] = {
 		{ "the control host answers", "plain", "refused",
 		    ANSWER_YES },
