@@ -124,9 +124,18 @@ static void add_target(struct check_options *o, const struct check_target *t)
 		o->targets[o->n++] = *t;
 }
 
-/* Domains in the order of the operands, then hosts by protocol. */
-static bool read_targets(const struct check_values *v, int n,
-    char **operands, struct check_options *o)
+static bool read_host(enum check_protocol p, const char *option,
+    const char *operand, struct check_target *t_r)
+{
+	char err[400];
+
+	if (check_target_host(p, operand, t_r, err, sizeof(err)))
+		return true;
+	complain("--%s: %s", option, err);
+	return false;
+}
+
+static bool read_domains(int n, char **operands, struct check_options *o)
 {
 	struct check_target t;
 	char err[400];
@@ -138,17 +147,33 @@ static bool read_targets(const struct check_values *v, int n,
 		}
 		add_target(o, &t);
 	}
-	for (unsigned p = 0; p < CHECK_PROTOCOLS; p++)
-		for (size_t i = 0; i < v->hosts[p].n; i++) {
-			if (!check_target_host((enum check_protocol)p,
-			    v->hosts[p].v[i], &t, err, sizeof(err))) {
-				complain("--%s: %s", check_protocol_info(
-				    (enum check_protocol)p)->name, err);
-				return false;
-			}
-			add_target(o, &t);
-		}
 	return true;
+}
+
+static bool read_hosts(enum check_protocol p, const struct strv *hosts,
+    struct check_options *o)
+{
+	const char *option = check_protocol_info(p)->name;
+	struct check_target t;
+
+	for (size_t i = 0; i < hosts->n; i++) {
+		if (!read_host(p, option, hosts->v[i], &t))
+			return false;
+		add_target(o, &t);
+	}
+	return true;
+}
+
+/* Domains in the order of the operands, then hosts by protocol. */
+static bool read_targets(const struct check_values *v, int n,
+    char **operands, struct check_options *o)
+{
+	bool ok = read_domains(n, operands, o);
+
+	for (unsigned p = 0; ok && p < CHECK_PROTOCOLS; p++)
+		ok = read_hosts((enum check_protocol)p, &v->hosts[p], o);
+	return ok && (!v->control || read_host(CHECK_SMTP, "control",
+	    v->control, &o->control));
 }
 
 static size_t count_targets(const struct check_values *v, int n)
@@ -168,7 +193,7 @@ bool check_options_read(const struct check_values *v, const struct tool *t,
 	*o_r = (struct check_options){ .deep = v->deep,
 		.no_ipv4 = v->ipv6 && !v->ipv4,
 		.no_ipv6 = v->ipv4 && !v->ipv6,
-		.control = v->control, .no_memory = v->no_memory,
+		.no_memory = v->no_memory,
 		.verbose = v->verbose, .quiet = t->quiet };
 	if (!read_words(v, t, o_r) || !read_numbers(v, o_r))
 		return false;

@@ -47,6 +47,7 @@ struct run {
 	struct gather_options gather;
 	struct job *v;
 	size_t started, ended, printed;
+	bool shown;		/* some text was printed */
 	enum status status;
 };
 
@@ -57,8 +58,11 @@ static void print_text(struct run *run, struct job *job)
 	struct check_style style = { .verbose = run->o->verbose,
 		.quiet = run->o->quiet };
 
-	if (run->printed && !run->o->quiet)
+	if (style.quiet && check_report_status(job->report) == STATUS_GOOD)
+		return;
+	if (run->shown)
 		out_line("%s", "");
+	run->shown = true;
 	check_print_text(job->report, &style);
 	out_flush();
 }
@@ -233,26 +237,19 @@ static bool open_memory(struct run *run)
 static bool take_control(struct run *run)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct check_target *control = &run->o->control;
 	struct addrinfo *found = NULL;
-	struct check_target target;
-	char err[300];
 	int failed;
 
-	if (!run->o->control)
-		return true;
-	if (!check_target_host(CHECK_SMTP, run->o->control, &target, err,
-	    sizeof(err))) {
-		complain("--control: %s", err);
-		return false;
-	}
-	run->gather.control_port = target.port;
-	if (netaddr_parse(target.name, &run->gather.control))
+	run->gather.control_port = control->port;
+	if (!*control->name ||
+	    netaddr_parse(control->name, &run->gather.control))
 		return true;
 	hints.ai_family = run->o->no_ipv6 ? AF_INET :
 	    run->o->no_ipv4 ? AF_INET6 : AF_UNSPEC;
-	failed = getaddrinfo(target.name, NULL, &hints, &found);
+	failed = getaddrinfo(control->name, NULL, &hints, &found);
 	if (failed) {
-		complain("--control: %s: %s", target.name,
+		complain("--control: %s: %s", control->name,
 		    gai_strerror(failed));
 		return false;
 	}

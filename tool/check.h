@@ -43,7 +43,7 @@ struct check_options {
 	uint32_t timeout_ms;
 	char ehlo[DNS_NAME_SIZE + 8];
 	const char *ca_file;	/* the configuration's; NULL: the system's */
-	const char *control;	/* HOST[:PORT]; NULL: none */
+	struct check_target control;	/* its name is "" if there is none */
 	bool injection, deep, no_ipv4, no_ipv6;
 	bool no_memory, verbose, quiet;
 	struct check_target *targets;	/* no two are the same */

@@ -190,6 +190,15 @@ def test_text_is_in_the_order_of_the_command_line(place):
                       "imap 127.0.0.1:9"]
 
 
+def test_quiet_shows_only_what_is_not_well(place):
+    p = place()
+    done = p.check("-q", *DEAD, "--smtp", "127.0.0.1:10")
+    assert done.status == 2
+    first, second = done.out.split("\n\nsmtp ")
+    assert "HOSTS" not in done.out and "host.refused" in first
+    assert second.startswith("127.0.0.1:10")
+
+
 @pytest.mark.parametrize("arguments, said", [
     ((), "nothing to check"),
     (("192.0.2.1",), "for one host say --smtp"),
@@ -202,6 +211,7 @@ def test_text_is_in_the_order_of_the_command_line(place):
     (("a.example", "--max-mx", "x"), "--max-mx: "),
     (("a.example", "--timeout", "601"), "--timeout: "),
     (("a.example", "--ehlo", "a b"), "--ehlo: "),
+    (("a.example", "--control", "a b"), "--control: "),
     (("a.example", "--json", "--format", "text"), "exclude each other"),
     (("--explain", "starttls.losst"), "--explain list"),
 ])
