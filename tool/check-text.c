@@ -221,6 +221,7 @@ static void print_policy_host(struct pen *p, const json_t *report)
 {
 	const json_t *host = json_object_get(json_object_get(report,
 	    "mta_sts"), "policy_host");
+	const char *address = report_text(host, "address");
 	const char *detail = report_text(host, "detail");
 	int64_t end = report_number(host, "not_after");
 	struct buf b;
@@ -229,6 +230,8 @@ static void print_policy_host(struct pen *p, const json_t *report)
 		return;
 	buf_init(&b, TEXT_MAX);
 	buf_adds(&b, report_text(host, "name"));
+	if (*address && strcmp(address, "-") != 0)
+		buf_addf(&b, " [%s]", address);
 	if (end) {
 		buf_adds(&b, ", certificate ");
 		add_end(&b, end, report_number(report, "started"));
