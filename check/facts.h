@@ -70,7 +70,7 @@ struct cert_facts {
 	char spki_sha256[65];	/* of its public key */
 };
 
-struct tls_facts {
+struct probe_tls {
 	char version[16];	/* "TLSv1.3" */
 	char cipher[64];	/* OpenSSL's name */
 	unsigned bits;
@@ -120,7 +120,7 @@ struct probe_facts {
 	bool offered_inside;	/* STARTTLS in the list inside TLS */
 	bool requiretls;	/* RFC 8689, inside TLS */
 	bool has_tls;
-	struct tls_facts tls;	/* if has_tls */
+	struct probe_tls tls;	/* if has_tls */
 	bool is_local;		/* no route from here to this family */
 };
 

@@ -52,7 +52,7 @@ static json_t *starttls(const struct probe_facts *p, bool lost)
 
 static json_t *tls(const struct probe_facts *p)
 {
-	const struct tls_facts *t = &p->tls;
+	const struct probe_tls *t = &p->tls;
 
 	if (!p->has_tls)
 		return json_null();

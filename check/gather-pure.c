@@ -228,7 +228,7 @@ static bool equals_hex(const struct tlsa *t, const char *hex)
  * would be told as a fault.
  */
 static enum check_answer match_other(const struct tlsa_fact *t,
-    const struct tls_facts *tls)
+    const struct probe_tls *tls)
 {
 	struct tlsa r;
 

@@ -49,7 +49,7 @@ enum check_status judge_expiry(const struct cert_facts *c, int64_t now,
 
 static void judge_validity(struct judge *j)
 {
-	const struct tls_facts *t = &j->p->tls;
+	const struct probe_tls *t = &j->p->tls;
 	char text[128];
 	enum check_status status = judge_expiry(&t->cert, j->f->started,
 	    text, sizeof(text));
@@ -69,7 +69,7 @@ static void judge_validity(struct judge *j)
 
 static void judge_chain(struct judge *j)
 {
-	const struct tls_facts *t = &j->p->tls;
+	const struct probe_tls *t = &j->p->tls;
 	bool leaf_is_over = t->cert.not_after <= j->f->started ||
 	    t->cert.not_before > j->f->started;
 	struct finding *one;
@@ -92,7 +92,7 @@ static void judge_chain(struct judge *j)
 
 static void judge_cert_name(struct judge *j)
 {
-	const struct tls_facts *t = &j->p->tls;
+	const struct probe_tls *t = &j->p->tls;
 	struct finding *one;
 
 	/* A target that is an address has no name. */
@@ -120,7 +120,7 @@ static void judge_cert_name(struct judge *j)
 
 static void judge_match(struct judge *j)
 {
-	const struct tls_facts *t = &j->p->tls;
+	const struct probe_tls *t = &j->p->tls;
 	const char *base = *j->h->base ? j->h->base : j->h->name;
 	struct finding *one;
 

@@ -223,7 +223,7 @@ static void judge_version(struct judge *j)
 
 static void judge_cipher(struct judge *j)
 {
-	const struct tls_facts *t = &j->p->tls;
+	const struct probe_tls *t = &j->p->tls;
 	enum check_status status = CHECK_OK;
 	const char *why = "";
 

@@ -26,7 +26,7 @@ static bool has_text(const json_t *list, const char *text)
 
 /* ---- an address -------------------------------------------------------- */
 
-static void compare_certificate(const json_t *was, const struct tls_facts *t,
+static void compare_certificate(const json_t *was, const struct probe_tls *t,
     const struct host_facts *h, const struct address_facts *a,
     struct findings *out)
 {
@@ -47,7 +47,7 @@ static void compare_certificate(const json_t *was, const struct tls_facts *t,
 }
 
 /* Names of versions sort as the versions do. */
-static void compare_version(const json_t *was, const struct tls_facts *t,
+static void compare_version(const json_t *was, const struct probe_tls *t,
     const struct host_facts *h, const struct address_facts *a,
     struct findings *out)
 {
@@ -64,7 +64,7 @@ static void compare_address(const struct memory *m,
     struct findings *out)
 {
 	const json_t *was = memory_address(m, h->name, &a->addr);
-	const struct tls_facts *t = memory_tls(a);
+	const struct probe_tls *t = memory_tls(a);
 	struct memory_starttls s;
 
 	if (!was)

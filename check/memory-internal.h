@@ -25,7 +25,7 @@ json_t *memory_address(const struct memory *m, const char *host,
 
 enum check_answer memory_offered(const struct address_facts *a);
 /* NULL: no TLS. */
-const struct tls_facts *memory_tls(const struct address_facts *a);
+const struct probe_tls *memory_tls(const struct address_facts *a);
 
 /* ["10 mx1.example.com", …]; false when out of memory. */
 bool memory_mx(const struct check_facts *f, json_t **list_r);

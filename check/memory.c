@@ -113,7 +113,7 @@ enum check_answer memory_offered(const struct address_facts *a)
 	return a->first.offered;
 }
 
-const struct tls_facts *memory_tls(const struct address_facts *a)
+const struct probe_tls *memory_tls(const struct address_facts *a)
 {
 	if (a->first.has_tls)
 		return &a->first.tls;
@@ -182,7 +182,7 @@ static bool add_address(json_t *addresses, const struct address_facts *a,
 {
 	char text[NETADDR_TEXT];
 	json_t *where = object_in(addresses, netaddr_format(&a->addr, text));
-	const struct tls_facts *t = memory_tls(a);
+	const struct probe_tls *t = memory_tls(a);
 
 	if (!where || !set_number(where, "last_check", now) ||
 	    !add_starttls(where, memory_offered(a), now))

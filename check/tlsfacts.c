@@ -16,7 +16,7 @@
 
 /* ---- the connection ---------------------------------------------------- */
 
-static void take_group(SSL *ssl, struct tls_facts *f)
+static void take_group(SSL *ssl, struct probe_tls *f)
 {
 	EVP_PKEY *key = NULL;
 	char group[32] = "";
@@ -35,7 +35,7 @@ static void take_group(SSL *ssl, struct tls_facts *f)
 	EVP_PKEY_free(key);
 }
 
-static void take_connection(SSL *ssl, struct tls_facts *f)
+static void take_connection(SSL *ssl, struct probe_tls *f)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
 	const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -75,7 +75,7 @@ static int verify(X509_STORE *roots, X509 *cert, STACK_OF(X509) *chain,
 }
 
 static void take_chain(SSL *ssl, X509_STORE *roots, X509 *cert,
-    struct tls_facts *f)
+    struct probe_tls *f)
 {
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 	int error = verify(roots, cert, chain, 0);
@@ -96,7 +96,7 @@ static void take_chain(SSL *ssl, X509_STORE *roots, X509 *cert,
 	    timeless));
 }
 
-static void take_name(X509 *cert, const char *name, struct tls_facts *f)
+static void take_name(X509 *cert, const char *name, struct probe_tls *f)
 {
 	char *matched = NULL;
 
@@ -113,7 +113,7 @@ static void take_name(X509 *cert, const char *name, struct tls_facts *f)
 	OPENSSL_free(matched);
 }
 
-static void dane_text(SSL *ssl, struct tls_facts *f)
+static void dane_text(SSL *ssl, struct probe_tls *f)
 {
 	uint8_t usage, selector, mtype;
 	const unsigned char *data;
@@ -132,7 +132,7 @@ static void dane_text(SSL *ssl, struct tls_facts *f)
 }
 
 /* OpenSSL has compared while it shook hands. */
-static void take_dane(SSL *ssl, struct tls_facts *f)
+static void take_dane(SSL *ssl, struct probe_tls *f)
 {
 	int depth = SSL_get0_dane_authority(ssl, NULL, NULL);
 
@@ -146,12 +146,12 @@ static void take_dane(SSL *ssl, struct tls_facts *f)
 }
 
 bool tls_facts_take(SSL *ssl, X509_STORE *roots, const char *name,
-    bool with_dane, struct tls_facts *f_r)
+    bool with_dane, struct probe_tls *f_r)
 {
 	X509 *cert = SSL_get0_peer_certificate(ssl);
 	bool ok;
 
-	*f_r = (struct tls_facts){ .bits = 0 };
+	*f_r = (struct probe_tls){ .bits = 0 };
 	take_connection(ssl, f_r);
 	if (!cert) {
 		/* An anonymous cipher: we offer none. */

@@ -15,7 +15,7 @@
  * *f_r is written in any case, to be cleared by its owner.
  */
 bool tls_facts_take(SSL *ssl, X509_STORE *roots, const char *name,
-    bool with_dane, struct tls_facts *f_r);
+    bool with_dane, struct probe_tls *f_r);
 
 /* The first error OpenSSL has queued, in words; the queue is emptied. */
 void tls_error_text(char *out, size_t size);

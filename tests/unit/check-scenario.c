@@ -29,7 +29,7 @@ static void probe(struct probe_facts *p)
 	p->stages[STAGE_HELLO].reply = copy("250-mx\n250 STARTTLS");
 	p->offered = p->accepted = ANSWER_YES;
 	p->has_tls = true;
-	p->tls = (struct tls_facts){ .version = "TLSv1.3",
+	p->tls = (struct probe_tls){ .version = "TLSv1.3",
 		.cipher = "TLS_AES_256_GCM_SHA384", .bits = 256,
 		.group = "x25519", .forward_secret = true, .aead = true,
 		.sni = "mx.example.com", .chain_length = 2,
@@ -116,7 +116,7 @@ void scenario_dane(struct check_facts *f, unsigned usage, bool matches)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(h->tlsa[0].data);
 	h->tlsa[0].data[0] = (unsigned char)usage;
 	for (size_t i = 0; i < h->n; i++) {
-		struct tls_facts *t = &h->addresses[i].first.tls;
+		struct probe_tls *t = &h->addresses[i].first.tls;
 
 		t->dane = matches ? ANSWER_YES : ANSWER_NO;
 		if (matches)
