@@ -97,12 +97,12 @@ enum check_promise check_promise(const struct check_facts *f,
 	enum mtasts_mode mode = check_sts_mode(f, h);
 
 	if (h->dane == DANE_HOST_USABLE)
-		return PROMISE_DANE;
+		return CHECK_PROMISE_DANE;
 	if (mode == MTASTS_ENFORCE)
-		return PROMISE_ENFORCE;
+		return CHECK_PROMISE_ENFORCE;
 	if (h->dane == DANE_HOST_UNUSABLE)
-		return PROMISE_TLS;
-	return mode == MTASTS_TESTING ? PROMISE_TESTING : PROMISE_NONE;
+		return CHECK_PROMISE_TLS;
+	return mode == MTASTS_TESTING ? CHECK_PROMISE_TESTING : CHECK_PROMISE_NONE;
 }
 
 bool host_facts_has_ta(const struct host_facts *h)

@@ -243,11 +243,11 @@ void check_facts_clear(struct check_facts *f);
 /* Does the domain, or the owner of the host, promise that this host uses
  * TLS? What severities are derived from. */
 enum check_promise {
-	PROMISE_NONE,
-	PROMISE_TESTING,	/* MTA-STS mode testing names the host */
-	PROMISE_ENFORCE,	/* MTA-STS mode enforce names the host */
-	PROMISE_TLS,		/* secure TLSA records, none of which counts */
-	PROMISE_DANE,		/* secure TLSA records that count */
+	CHECK_PROMISE_NONE,
+	CHECK_PROMISE_TESTING,	/* MTA-STS mode testing names the host */
+	CHECK_PROMISE_ENFORCE,	/* MTA-STS mode enforce names the host */
+	CHECK_PROMISE_TLS,		/* secure TLSA records, none of which counts */
+	CHECK_PROMISE_DANE,		/* secure TLSA records that count */
 };
 enum check_promise check_promise(const struct check_facts *f,
     const struct host_facts *h);

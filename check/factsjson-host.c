@@ -163,15 +163,15 @@ static json_t *tlsa(const struct host_facts *h)
 static const char *promise_text(enum check_promise p)
 {
 	switch (p) {
-	case PROMISE_NONE:
+	case CHECK_PROMISE_NONE:
 		return "none";
-	case PROMISE_TESTING:
+	case CHECK_PROMISE_TESTING:
 		return "testing";
-	case PROMISE_ENFORCE:
+	case CHECK_PROMISE_ENFORCE:
 		return "enforce";
-	case PROMISE_TLS:
+	case CHECK_PROMISE_TLS:
 		return "tls";
-	case PROMISE_DANE:
+	case CHECK_PROMISE_DANE:
 		break;
 	}
 	return "dane";

@@ -56,7 +56,7 @@ static void judge_validity(struct judge *j)
 	enum check_status worst = judge_pkix(j);
 
 	/* The time counts for DANE-TA, not for DANE-EE (RFC 7672 §3.1). */
-	if (j->promise == PROMISE_DANE && host_facts_has_ta(j->h))
+	if (j->promise == CHECK_PROMISE_DANE && host_facts_has_ta(j->h))
 		worst = CHECK_FAIL;
 	/* What nobody relies on is no more than information. */
 	if (status > worst)
@@ -124,7 +124,7 @@ static void judge_match(struct judge *j)
 	const char *base = *j->h->base ? j->h->base : j->h->name;
 	struct finding *one;
 
-	if (j->promise != PROMISE_DANE || t->dane == ANSWER_UNKNOWN)
+	if (j->promise != CHECK_PROMISE_DANE || t->dane == ANSWER_UNKNOWN)
 		return;
 	if (t->dane == ANSWER_YES) {
 		one = findings_add(j->out, "dane.match", CHECK_OK, j->h,

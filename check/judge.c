@@ -15,8 +15,9 @@
 
 bool judge_is_firm(const struct judge *j)
 {
-	return j->promise == PROMISE_ENFORCE || j->promise == PROMISE_TLS ||
-	    j->promise == PROMISE_DANE;
+	return j->promise == CHECK_PROMISE_ENFORCE ||
+	    j->promise == CHECK_PROMISE_TLS ||
+	    j->promise == CHECK_PROMISE_DANE;
 }
 
 /* Who logs in sends a password: no TLS is never all right there (RFC 8314). */

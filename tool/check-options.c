@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "tool/lookup.h"
 #include "tool/out.h"
 #include "util/buf.h"
 #include "util/netaddr.h"
@@ -97,7 +96,7 @@ static bool read_numbers(const struct check_values *v,
 {
 	unsigned seconds;
 
-	if (!read_number("max-mx", v->max_mx, CHECK_MX_MAX, 0, &o->max_mx) ||
+	if (!read_number("max-mx", v->max_mx, GATHER_HOSTS_MAX, 0, &o->max_mx) ||
 	    !read_number("jobs", v->jobs, JOBS_MAX, JOBS_DEFAULT,
 		&o->jobs) ||
 	    !read_number("timeout", v->timeout, TIMEOUT_MAX,
@@ -278,9 +277,4 @@ bool check_options_conf(const struct check_values *v,
 {
 	o->ca_file = *conf->ca_file ? conf->ca_file : NULL;
 	return choose_name(v, conf, o);
-}
-
-struct mtasts_ctx *check_context(const struct tool *t)
-{
-	return lookup_context(t->conf);
 }

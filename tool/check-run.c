@@ -18,14 +18,13 @@
 #include "mtasts/ctx.h"
 #include "mtasts/evloop.h"
 #include "tool/check-notes.h"
+#include "tool/lookup.h"
 #include "tool/out.h"
 #include "tool/records.h"
 
 #define PROGRESS_WIDTH 78
 #define OPEN_TRIES 20
 #define OPEN_PAUSE_MS 50
-
-_Static_assert(CHECK_MX_MAX == GATHER_HOSTS_MAX, "as gather.h says");
 
 struct run;
 
@@ -268,7 +267,7 @@ static bool open_prober(struct run *run)
 	};
 	struct buf err;
 
-	run->ctx = check_context(run->t);
+	run->ctx = lookup_context(run->t->conf);
 	if (!run->ctx)
 		return false;
 	buf_init(&err, 500);

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "check/gather.h"
 #include "check/protocol.h"
 #include "tool/tool.h"
 #include "util/str.h"
@@ -32,13 +33,10 @@ struct check_values {
 	bool deep, ipv4, ipv6, no_memory, forget, verbose;
 };
 
-/* GATHER_HOSTS_MAX: names in its header are those of others in conf.h. */
-#define CHECK_MX_MAX 32
-
 struct check_options {
 	enum check_format format;
 	enum check_fail_on fail_on;
-	unsigned max_mx;	/* at most CHECK_MX_MAX, or 0: not said */
+	unsigned max_mx;	/* at most GATHER_HOSTS_MAX, or 0: not said */
 	unsigned jobs;
 	uint32_t timeout_ms;
 	char ehlo[DNS_NAME_SIZE + 8];
@@ -59,10 +57,6 @@ void check_options_clear(struct check_options *o);
  * has one, and the CA file. False after a complaint. */
 bool check_options_conf(const struct check_values *v,
     const struct conf *conf, struct check_options *o);
-
-/* lookup_context() of the configuration, for who cannot include its header. */
-struct mtasts_ctx;
-struct mtasts_ctx *check_context(const struct tool *t);
 
 /* ---- doing it ---------------------------------------------------------- */
 

@@ -19,23 +19,23 @@ static void promises(void)
 		enum check_promise promise;
 	} cases[] = {
 		{ "nothing", DANE_HOST_PENDING, MTASTS_ABSENT, MTASTS_NONE,
-		    "", PROMISE_NONE },
+		    "", CHECK_PROMISE_NONE },
 		{ "DANE first", DANE_HOST_USABLE, MTASTS_FOUND,
-		    MTASTS_ENFORCE, "mx.example.com", PROMISE_DANE },
+		    MTASTS_ENFORCE, "mx.example.com", CHECK_PROMISE_DANE },
 		{ "enforce", DANE_HOST_NO_TLSA, MTASTS_FOUND, MTASTS_ENFORCE,
-		    "*.example.com", PROMISE_ENFORCE },
+		    "*.example.com", CHECK_PROMISE_ENFORCE },
 		{ "enforce for others", DANE_HOST_NO_TLSA, MTASTS_FOUND,
-		    MTASTS_ENFORCE, "mx.example.net", PROMISE_NONE },
+		    MTASTS_ENFORCE, "mx.example.net", CHECK_PROMISE_NONE },
 		{ "a policy that failed", DANE_HOST_NO_TLSA, MTASTS_FAILED,
-		    MTASTS_ENFORCE, "*.example.com", PROMISE_NONE },
+		    MTASTS_ENFORCE, "*.example.com", CHECK_PROMISE_NONE },
 		{ "unusable, enforce", DANE_HOST_UNUSABLE, MTASTS_FOUND,
-		    MTASTS_ENFORCE, "*.example.com", PROMISE_ENFORCE },
+		    MTASTS_ENFORCE, "*.example.com", CHECK_PROMISE_ENFORCE },
 		{ "unusable, testing", DANE_HOST_UNUSABLE, MTASTS_FOUND,
-		    MTASTS_TESTING, "*.example.com", PROMISE_TLS },
+		    MTASTS_TESTING, "*.example.com", CHECK_PROMISE_TLS },
 		{ "testing", DANE_HOST_TLSA_ERROR, MTASTS_FOUND,
-		    MTASTS_TESTING, "*.example.com", PROMISE_TESTING },
+		    MTASTS_TESTING, "*.example.com", CHECK_PROMISE_TESTING },
 		{ "mode none", DANE_HOST_NO_TLSA, MTASTS_FOUND, MTASTS_NONE,
-		    "*.example.com", PROMISE_NONE },
+		    "*.example.com", CHECK_PROMISE_NONE },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -132,7 +132,7 @@ static void tlsa(void)
 	CU_ASSERT_EQUAL(h->tlsa[0].matches, ANSWER_UNKNOWN);
 	CU_ASSERT_EQUAL(h->tlsa[1].matches, ANSWER_YES);
 	CU_ASSERT_EQUAL(h->tlsa[2].matches, ANSWER_NO);
-	CU_ASSERT_EQUAL(check_promise(&run.f, h), PROMISE_DANE);
+	CU_ASSERT_EQUAL(check_promise(&run.f, h), CHECK_PROMISE_DANE);
 	CU_ASSERT_EQUAL(run.f.hosts[2].dane, DANE_HOST_NO_TLSA);
 	check_facts_clear(&run.f);
 }
