@@ -232,7 +232,18 @@ static json_t *tlsrpt(const struct check_facts *f)
 
 /* ---- findings ---------------------------------------------------------- */
 
-static json_t *finding(const struct finding *one)
+/* Who relays mail suffers otherwise than who logs in. */
+static const char *effect(const struct check_facts *f,
+    const struct finding *one)
+{
+	if (one->status == CHECK_OK)
+		return NULL;
+	return check_protocol_info(f->target.protocol)->is_relay ?
+	    one->info->effect : one->info->login_effect;
+}
+
+static json_t *finding(const struct check_facts *f,
+    const struct finding *one)
 {
 	char addr[NETADDR_TEXT];
 
@@ -244,20 +255,20 @@ static json_t *finding(const struct finding *one)
 	    json_string(netaddr_format(&one->addr, addr)),
 	    "title", one->info->title, "text", factsjson_text(one->text),
 	    "evidence", factsjson_texts(&one->evidence),
-	    "effect", factsjson_text(one->status == CHECK_OK ? NULL :
-		one->info->effect),
+	    "effect", factsjson_text(effect(f, one)),
 	    "fix", factsjson_text(one->fix),
 	    "reference", factsjson_text(one->info->reference),
 	    "since", one->since ? json_integer(one->since) : json_null());
 }
 
-static json_t *all_findings(const struct findings *findings)
+static json_t *all_findings(const struct check_facts *f,
+    const struct findings *findings)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < findings->n; i++)
-		if (json_array_append_new(list, finding(&findings->v[i])) !=
-		    0) {
+		if (json_array_append_new(list, finding(f,
+		    &findings->v[i])) != 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -359,5 +370,5 @@ json_t *check_report_json(const struct check_facts *f,
 	    "mx", mx(f), "dane", dane(f), "mta_sts", mta_sts(f),
 	    "tlsrpt", tlsrpt(f),
 	    "hosts", factsjson_hosts(f, findings),
-	    "findings", all_findings(findings));
+	    "findings", all_findings(f, findings));
 }

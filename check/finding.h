@@ -30,6 +30,7 @@ struct finding_info {
 	const char *effect;	/* what comes of it, one sentence; NULL */
 	const char *explain;	/* paragraphs for --explain */
 	const char *reference;	/* "RFC 8461, section 4.1"; NULL: none */
+	const char *login_effect;	/* where people log in; NULL: none */
 };
 const struct finding_info *finding_info(const char *id);	/* or NULL */
 /* All of them, in order of their ids. */

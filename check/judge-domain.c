@@ -337,16 +337,17 @@ static void judge_tlsrpt(struct judge *j)
 
 /* ---- all --------------------------------------------------------------- */
 
-/* No name could be looked up: that is one finding, and not theirs. */
-static bool is_deaf(const struct check_facts *f)
+bool judge_is_deaf(const struct judge *j)
 {
-	return f->mx == MX_UNKNOWN && f->mx_status == DNS_TIMEOUT &&
-	    f->tlsrpt == TLSRPT_UNKNOWN;
+	const struct check_facts *f = j->f;
+
+	return f->target.is_domain && f->mx == MX_UNKNOWN &&
+	    f->mx_status == DNS_TIMEOUT && f->tlsrpt == TLSRPT_UNKNOWN;
 }
 
 void judge_domain(struct judge *j)
 {
-	if (is_deaf(j->f)) {
+	if (judge_is_deaf(j)) {
 		findings_add(j->out, "resolver.failed", CHECK_UNKNOWN, NULL,
 		    NULL, "the name servers %s do not answer",
 		    j->f->resolver);

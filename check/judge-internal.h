@@ -42,6 +42,9 @@ void judge_fix(struct judge *j, struct finding *one, const char *fmt, ...)
 /* "41 d", "5 h": how long, for people; out has 32 bytes. */
 const char *judge_time_text(int64_t seconds, char *out);
 
+/* No name could be looked up: that is one finding, and not theirs. */
+bool judge_is_deaf(const struct judge *j);
+
 void judge_domain(struct judge *j);
 void judge_host(struct judge *j);
 void judge_server(struct judge *j);

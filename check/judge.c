@@ -187,7 +187,8 @@ void check_judge(const struct check_facts *f, const struct memory *m,
 	struct judge j = { .f = f, .m = m, .out = out, .is_relay =
 	    check_protocol_info(f->target.protocol)->is_relay };
 
-	judge_resolver(&j);
+	if (!judge_is_deaf(&j))
+		judge_resolver(&j);
 	if (f->target.is_domain)
 		judge_domain(&j);
 	judge_egress(&j);
