@@ -365,6 +365,7 @@ bool conf_compile(struct loader *l, struct conf_text *t)
 	c->rules.observe = c->observe;
 	check_sockets(l, t);
 	sort_hosted(l, t);
+	load_watch(l, t);
 	load_listeners(l, t);
 	load_lists(l, t);
 	load_postfix(l);

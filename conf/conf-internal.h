@@ -111,6 +111,9 @@ void load_postfix(struct loader *l);
 void load_destinations(struct loader *l, struct conf_text *t);
 void conf_destinations_clear(struct conf *c);
 
+/* Sort what is watched; an error if it is too much. */
+void load_watch(struct loader *l, const struct conf_text *t);
+
 /* Warn of what is allowed but unwise. */
 void load_advice(struct loader *l, const struct conf_text *t);
 void advise_lists(struct loader *l, const struct conf_text *t);

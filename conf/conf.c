@@ -133,6 +133,7 @@ static void conf_clear_lists(struct conf *c)
 	free(c->rules.rules);
 	strv_clear(&c->mx_names);
 	strv_clear(&c->dns_servers);
+	strv_clear(&c->watch.domains);
 	client_set_free(c->relays);
 	client_set_free(c->exempt_client);
 	addr_set_free(c->rules.exempt_from);

@@ -74,6 +74,12 @@ struct conf_destination {	/* `destination "next hop" { … }` */
 	struct tlspolicy_override override;	/* the two above */
 };
 
+#define CONF_WATCH_MAX 256
+struct conf_watch {		/* `watch { … }` */
+	struct strv domains;	/* normalised, sorted, each once */
+	int64_t interval;	/* seconds */
+};
+
 struct conf {
 	atomic_uint refs;
 	char *file;		/* where it came from; for messages */
@@ -125,6 +131,7 @@ struct conf {
 	struct conf_postfix postfix;
 	struct conf_destination *destinations;	/* sorted by text */
 	size_t destinations_n;
+	struct conf_watch watch;
 	bool sandbox;
 	uint16_t https_port;	/* 443 but in test worlds */
 

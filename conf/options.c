@@ -255,8 +255,12 @@ const struct option options[] = {
 	    IN(conf_destination, match), .check = check_match,
 	    .help = "names or fingerprints its certificate may have" },
 
-	{ "watch", "domains", OPT_STRINGS, OPT_LATER, .help = "" },
-	{ "watch", "interval", OPT_DURATION, OPT_LATER, .help = "" },
+	{ "watch", "domains", OPT_STRINGS, OPT_FILES, .def = "",
+	    IN(conf, watch.domains), .check = check_domain,
+	    .help = "domains whose mail hosts are checked regularly" },
+	{ "watch", "interval", OPT_DURATION, .def = "6h", .min = 10 * MIN,
+	    .max = 7 * DAY, IN(conf, watch.interval),
+	    .help = "from one check of a domain to the next" },
 };
 const size_t options_n = sizeof(options) / sizeof(options[0]);
 
@@ -275,7 +279,7 @@ const struct section sections[] = {
 	{ "postfix", .help = "what the socketmap may say" },
 	{ "destination", .titled = true,
 	    .help = "TLS of mail to a next hop, whatever it promised" },
-	{ "watch", .later = true, .help = "regular checks of hosts" },
+	{ "watch", .help = "regular checks of domains" },
 };
 const size_t sections_n = sizeof(sections) / sizeof(sections[0]);
 

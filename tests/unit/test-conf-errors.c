@@ -169,11 +169,13 @@ static const struct {
 	    F "4: policy_service: more than 16 sockets" },
 	{ "feature of later", "\nmetrics = \"127.0.0.1:9893\"\n",
 	    F "2: \"metrics\" is not built yet" },
-	{ "section of later", "mode = observe\nwatch {\n"
-	    "interval = 6h\n}\n",
-	    F "2: section \"watch\" is not built yet" },
-	{ "empty section of later", "watch {\n}\n",
-	    F "1: section \"watch\" is not built yet" },
+	{ "watch: too often", "watch {\n interval = 9m\n}\n",
+	    F "2: interval: \"9m\" is not from 10m to 1w" },
+	{ "watch: too seldom", "watch {\n interval = 8d\n}\n",
+	    F "2: interval: \"8d\" is not from 10m to 1w" },
+	{ "watch: no domain", "watch {\n domains = {\"a.example\",\n"
+	    "  \"192.0.2.1\"}\n}\n",
+	    F "3: domains: \"192.0.2.1\" is not a domain name" },
 	{ "socketmap: that of the policy service", "policy_service = "
 	    "\"/run/a\"\nsocketmap = {\"inet:1@127.0.0.1\", \"/run/a\"}\n",
 	    F "2: policy_service and socketmap are the same socket" },

@@ -246,6 +246,40 @@ static void lists_are_bounded(void)
 	buf_clear(&text);
 }
 
+static void watched_domains_arrive(void)
+{
+	struct conf *c = load_good("watch { domains = {\"z.example\",\n"
+	    "\"B\303\274cher.example\", \"Z.EXAMPLE\"} interval = 30m }\n");
+
+	CU_ASSERT_EQUAL_FATAL(c->watch.domains.n, 2);
+	CU_ASSERT_STRING_EQUAL(c->watch.domains.v[0],
+	    "xn--bcher-kva.example");
+	CU_ASSERT_STRING_EQUAL(c->watch.domains.v[1], "z.example");
+	CU_ASSERT_EQUAL(c->watch.interval, 1800);
+	conf_unref(c);
+	c = load_good("");
+	CU_ASSERT_EQUAL(c->watch.domains.n, 0);
+	CU_ASSERT_EQUAL(c->watch.interval, 6 * 3600);
+	conf_unref(c);
+}
+
+static void watched_domains_are_bounded(void)
+{
+	struct conf_messages m;
+	struct buf text;
+
+	buf_init(&text, 10000);
+	buf_adds(&text, "watch {\n domains = {\"d0.example\"");
+	for (int i = 0; i <= CONF_WATCH_MAX; i++)
+		buf_addf(&text, ", \"d%d.example\"", i);
+	buf_adds(&text, "}\n}\n");
+	CU_ASSERT_PTR_NULL(load(buf_str(&text), &m));
+	CU_ASSERT_STRING_EQUAL(m.n ? m.v[0].text : "",
+	    F "2: domains: more than 256");
+	conf_messages_clear(&m);
+	buf_clear(&text);
+}
+
 /* The words of the table are enum tls_level, in its order. */
 static void levels_have_their_words(void)
 {
@@ -298,6 +332,7 @@ static void a_dump_loads_to_the_same(void)
 {
 	static const char *const texts[] = { "", full,
 		"rule 'a b' { require = tls }", "exempt { to = {} }",
+		"watch { domains = {B.example, a.example} interval = 1w }",
 		"list f { file = /partners }\n"
 		"list u { url = \"https://l.example.org/a?b=c\" }\n"
 		"rule x { list = u require = tls }",
@@ -376,6 +411,8 @@ static void reload_knows_what_it_takes(void)
 		{ "user and state", "",
 		    "user = mail state_dir = /tmp cache { size = 2GiB }",
 		    "user state_dir cache.size", false },
+		{ "what is watched", "", "watch { domains = {a.example}\n"
+		    "interval = 1h }", "", false },
 		{ "size of the history", "", "history { size = 0 }",
 		    "history.size", false },
 		{ "name servers", "", "dns { servers = 192.0.2.1 }", "",
@@ -643,6 +680,8 @@ static const struct unit_test tests[] = {
 	{ "listeners are found", listeners_are_found },
 	{ "lists arrive", lists_arrive },
 	{ "lists are bounded", lists_are_bounded },
+	{ "watched domains arrive", watched_domains_arrive },
+	{ "watched domains are bounded", watched_domains_are_bounded },
 	{ "levels have their words", levels_have_their_words },
 	{ "match lists are canonical", match_lists_are_canonical },
 	{ "a dump loads to the same", a_dump_loads_to_the_same },
