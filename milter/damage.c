@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "audit/history.h"
+#include "check/memorystore.h"
 #include "conf/conf.h"
 #include "milter/monitor-internal.h"
 #include "milter/proto.h"
@@ -35,6 +36,8 @@ static const struct file {
 	  "be learnt again, hosted domains first" },
 	{ HISTORY_FILE, EXIT_HISTORY_DAMAGED, "who used TLS before is "
 	  "forgotten and will be learnt again" },
+	{ MEMORYSTORE_FILE, EXIT_CHECKS_DAMAGED, "what checks of watched "
+	  "domains saw before is forgotten" },
 };
 #define FILES (sizeof(files) / sizeof(files[0]))
 

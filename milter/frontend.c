@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "check/memorystore.h"
 #include "milter/child.h"
 #include "milter/control.h"
 #include "milter/daemonlog.h"
@@ -304,6 +305,29 @@ static int open_historian(struct frontend *f)
 	return EX_OSERR;
 }
 
+/* The same of what checks of watched domains saw, which the store thread
+ * writes. */
+static int open_memory(struct frontend *f)
+{
+	enum store_error error = STORE_OK;
+	struct buf err;
+
+	if (!f->services.learner)
+		return EX_OK;
+	buf_init(&err, ERR_MAX);
+	f->services.memory = memorystore_open(f->args.state_dir, false, &err,
+	    &error);
+	if (f->services.memory)
+		learner_set_memory(f->services.learner, f->services.memory);
+	else
+		log_err("frontend", "%s; %s", buf_str(&err),
+		    error == STORE_DAMAGED ? "leaving that to the monitor" :
+		    "going on without memory of earlier checks");
+	buf_clear(&err);
+	return error == STORE_DAMAGED && !f->services.memory ?
+	    EXIT_CHECKS_DAMAGED : EX_OK;
+}
+
 /* Without the store thread they stay as the copies have them. */
 static int open_lists(struct frontend *f)
 {
@@ -424,7 +448,7 @@ int frontend_main(int argc, char **argv)
 {
 	static int (*const steps[])(struct frontend *) = {
 		open_conf, open_log, open_cache, open_history, open_lists,
-		open_learner, open_historian, open_loop,
+		open_learner, open_memory, open_historian, open_loop,
 		open_sockets, open_door,
 	};
 	static struct frontend f;

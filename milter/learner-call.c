@@ -198,6 +198,7 @@ void learner_call_begin(struct learner *l, struct want_call *call)
 		[LEARNER_LOOKUP] = do_lookup,
 		[LEARNER_DANE] = learner_dane_call,
 		[LEARNER_LIST] = learner_lists_call,
+		[LEARNER_WATCH] = learner_watch_call,
 	};
 
 	ops[call->op](l, call);

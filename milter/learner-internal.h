@@ -9,6 +9,7 @@
  *   learner-call.c     refresh, purge, import and lookup
  *   learner-dane.c     DANE of next hops, and what outbound mail waits for
  *   learner-lists.c    partner lists from URLs
+ *   learner-watch.c    regular checks of watched domains
  *   learner-log.c      what is logged, and how often
  *
  * Unless said otherwise a function here belongs to the store thread.
@@ -33,6 +34,8 @@
 #define LEARNER_WRITE_MAX 128
 
 struct chan;
+struct memorystore;
+struct watch;
 
 /* What tests make shorter than anyone would wait for. */
 struct learner_tuning {
@@ -114,11 +117,13 @@ struct learner {
 	pthread_mutex_t lock;
 	struct conf *new_conf;
 	struct lists *new_lists;
+	struct memorystore *new_memory;
 	int new_resolver;	/* -1: none */
 	bool stop;
 	struct call_list new_calls;
 	size_t calls_n;		/* posted or under way */
 	json_t *resolver_status;	/* NULL until one came */
+	json_t *watch_status;
 
 	/* The thread's own. */
 	struct conf *conf;
@@ -136,6 +141,7 @@ struct learner {
 	struct lists *lists;	/* NULL: none to keep */
 	struct list_fetch fetch;
 	struct want_call *list_calls;	/* who waits for a list */
+	struct watch *watch;
 	struct cache_cursor scan;
 	struct log_limit full_limit, missed_limit, line_limit, misc_limit;
 	bool outage_said;
@@ -229,6 +235,22 @@ void learner_lists_pump(struct learner *l);
 void learner_lists_lost(struct learner *l);
 void learner_lists_tick(struct learner *l);
 void learner_lists_stop(struct learner *l);
+
+/* learner-watch.c */
+bool learner_watch_init(struct learner *l);
+void learner_watch_free(struct learner *l);
+/* Watch what the configuration says from now on. */
+void learner_watch_conf(struct learner *l);
+/* Keep what is remembered in this file. */
+void learner_watch_memory(struct learner *l, struct memorystore *memory);
+void learner_watch_call(struct learner *l, struct want_call *call);
+void learner_watch_answer(struct learner *l, const void *data, size_t len);
+/* Ask for checks that are due, a few at a time. */
+void learner_watch_pump(struct learner *l);
+/* The resolver is gone. */
+void learner_watch_lost(struct learner *l);
+void learner_watch_tick(struct learner *l);
+void learner_watch_stop(struct learner *l);
 
 /* learner-log.c */
 bool log_limit_take(struct log_limit *limit);

@@ -53,6 +53,7 @@ static void resolver_lost(struct learner *l)
 
 	learner_resolver_close(l);
 	learner_lists_lost(l);
+	learner_watch_lost(l);
 	wants_requeue_all(&l->wants);
 	wants_requeue_all(&l->danes);
 	l->counts.resent += asked;
@@ -177,6 +178,7 @@ void learner_pump(struct learner *l)
 	if (!l->chan)
 		return;
 	learner_lists_pump(l);
+	learner_watch_pump(l);
 	taken = pump_domains(l, &wait) && learner_dane_pump(l, &dane_wait);
 	if (wait < 0 || (dane_wait >= 0 && dane_wait < wait))
 		wait = dane_wait;
@@ -258,6 +260,7 @@ static void on_message(struct learner *l, unsigned type, const void *data,
 		{ MSG_LIST_ANSWER, learner_lists_answer },
 		{ MSG_LIST_PART, learner_lists_part },
 		{ MSG_DANE_ANSWER, learner_dane_answer },
+		{ MSG_WATCH_ANSWER, learner_watch_answer },
 	};
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)

@@ -57,6 +57,7 @@ static const struct {
 struct posted {
 	struct conf *conf;
 	struct lists *lists;
+	struct memorystore *memory;
 	int resolver;
 	bool stop;
 	struct call_list calls;
@@ -68,11 +69,13 @@ static void take_posted(struct learner *l, struct posted *p)
 	pthread_mutex_lock(&l->lock);
 	p->conf = l->new_conf;
 	p->lists = l->new_lists;
+	p->memory = l->new_memory;
 	p->resolver = l->new_resolver;
 	p->stop = l->stop;
 	STAILQ_CONCAT(&p->calls, &l->new_calls);
 	l->new_conf = NULL;
 	l->new_lists = NULL;
+	l->new_memory = NULL;
 	l->new_resolver = -1;
 	pthread_mutex_unlock(&l->lock);
 }
@@ -88,6 +91,10 @@ static void use_posted(struct learner *l, struct posted *p)
 		l->lists = p->lists;
 	if (p->lists || p->conf)
 		learner_lists_conf(l);
+	if (p->conf)
+		learner_watch_conf(l);
+	if (p->memory)
+		learner_watch_memory(l, p->memory);
 	if (p->resolver >= 0)
 		learner_resolver_take(l, p->resolver);
 	while ((call = STAILQ_FIRST(&p->calls))) {
@@ -132,6 +139,7 @@ static void on_tick(void *arg)
 	learner_dane_tick(l);
 	learner_keep_tick(l);
 	learner_lists_tick(l);
+	learner_watch_tick(l);
 	cache_maintain(l->cache);
 	learner_log_minute(l);
 	learner_pump(l);
@@ -157,6 +165,7 @@ static void wind_up(struct learner *l)
 
 	learner_resolver_close(l);
 	learner_lists_stop(l);
+	learner_watch_stop(l);
 	take_posted(l, &posted);
 	if (posted.resolver >= 0)
 		close(posted.resolver);
@@ -203,6 +212,7 @@ static void learner_free(struct learner *l)
 		close(l->new_resolver);
 	learner_resolver_close(l);
 	learner_dane_clear(l);
+	learner_watch_free(l);
 	loop_timer_free(l->commit_timer);
 	loop_timer_free(l->pump_timer);
 	loop_timer_free(l->tick_timer);
@@ -213,6 +223,7 @@ static void learner_free(struct learner *l)
 	conf_unref(l->new_conf);
 	conf_unref(l->conf);
 	json_decref(l->resolver_status);
+	json_decref(l->watch_status);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
@@ -221,7 +232,7 @@ static bool set_up(struct learner *l)
 {
 	l->loop = loop_new();
 	if (!l->loop || !wants_init(&l->wants, l->tuning.limits) ||
-	    !learner_dane_init(l))
+	    !learner_dane_init(l) || !learner_watch_init(l))
 		return false;
 	l->commit_timer = loop_timer_new(l->loop, on_commit_timer, l);
 	l->pump_timer = loop_timer_new(l->loop, on_pump_timer, l);
@@ -248,9 +259,12 @@ struct learner *learner_start_tuned(struct cache *cache, struct conf *conf,
 	pthread_mutex_init(&l->lock, NULL);
 	buf_init(&l->message, ANSWER_MAX_PACKED);
 	learner_log_minute(l);
-	if (set_up(l) && learner_keep_conf(l, conf) && thread_start(l)) {
-		learner_wake(l);
-		return l;
+	if (set_up(l) && learner_keep_conf(l, conf)) {
+		learner_watch_conf(l);
+		if (thread_start(l)) {
+			learner_wake(l);
+			return l;
+		}
 	}
 	if (!l->conf)
 		conf_unref(conf);
@@ -326,6 +340,14 @@ void learner_set_lists(struct learner *l, struct lists *lists)
 {
 	pthread_mutex_lock(&l->lock);
 	l->new_lists = lists;
+	pthread_mutex_unlock(&l->lock);
+	learner_wake(l);
+}
+
+void learner_set_memory(struct learner *l, struct memorystore *memory)
+{
+	pthread_mutex_lock(&l->lock);
+	l->new_memory = memory;
 	pthread_mutex_unlock(&l->lock);
 	learner_wake(l);
 }

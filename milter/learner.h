@@ -19,6 +19,7 @@
 
 struct learner;
 struct lists;
+struct memorystore;
 
 /* Start the thread. resolver_fd is our end of the channel (util/chan), or
  * -1 if there is none yet; it and the conf reference are taken over. NULL
@@ -47,6 +48,9 @@ void learner_set_conf(struct learner *l, struct conf *conf);
 /* Keep these lists up to date from now on; they must outlive l. */
 void learner_set_lists(struct learner *l, struct lists *lists);
 void learner_set_resolver(struct learner *l, int resolver_fd);
+/* Keep what checks of watched domains saw in this file from now on; nobody
+ * else may write it, and it must outlive l. */
+void learner_set_memory(struct learner *l, struct memorystore *memory);
 
 /* Want to know how DANE of a next hop stands (its text); as learner_want(). */
 void learner_want_dane(struct learner *l, const char *hop);
@@ -105,6 +109,7 @@ enum learner_op {
 				 * lookup */
 	LEARNER_DANE,		/* the same for DANE of a next hop */
 	LEARNER_LIST,		/* fetch the partner list of that name */
+	LEARNER_WATCH,		/* check a watched domain now */
 };
 typedef void learner_done_fn(void *arg, bool ok, const char *text);
 bool learner_call(struct learner *l, enum learner_op op, const char *domain,
@@ -112,5 +117,8 @@ bool learner_call(struct learner *l, enum learner_op op, const char *domain,
 
 /* Counters and queue depths, into an object of `status`. */
 json_t *learner_status(struct learner *l);
+
+/* How the watched domains stand, a new array; l may be NULL. */
+json_t *learner_watch_status(struct learner *l);
 
 #endif

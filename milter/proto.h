@@ -13,6 +13,7 @@ enum {
 	MSG_LIST_ASK,		/* partner lists: see listmsg.h */
 	MSG_LIST_MORE,
 	MSG_DANE_ASK,		/* see danemsg.h */
+	MSG_WATCH_ASK,		/* see watchmsg.h */
 };
 
 /* resolver → frontend */
@@ -23,6 +24,7 @@ enum {
 	MSG_LIST_ANSWER,	/* partner lists: see listmsg.h */
 	MSG_LIST_PART,
 	MSG_DANE_ANSWER,	/* see danemsg.h */
+	MSG_WATCH_ANSWER,	/* see watchmsg.h */
 };
 
 /* monitor → child */
@@ -52,6 +54,7 @@ enum {
 enum {
 	EXIT_CACHE_DAMAGED = 65,	/* EX_DATAERR */
 	EXIT_HISTORY_DAMAGED = 66,	/* EX_NOINPUT */
+	EXIT_CHECKS_DAMAGED = 67,	/* EX_NOUSER */
 };
 
 /* Descriptors a child finds open. */

@@ -17,6 +17,7 @@
 #include "milter/daneasker.h"
 #include "milter/lister.h"
 #include "milter/proto.h"
+#include "milter/watcher.h"
 #include "mtasts/ctx.h"
 #include "mtasts/dns.h"
 #include "mtasts/evloop.h"
@@ -33,6 +34,8 @@
 #define CONTROL_QUEUE_MAX 65536
 /* Messages of one turn; other work gets its turn in between. */
 #define TURN 64
+/* How long a watched mail host may take for each stage of a session. */
+#define WATCH_STAGE_MS 20000
 
 struct resolver {
 	struct child_args args;
@@ -41,6 +44,7 @@ struct resolver {
 	struct asker *asker;
 	struct daneasker *daneasker;
 	struct lister *lister;
+	struct watcher *watcher;	/* NULL: no check can be made */
 	struct chan *control;		/* to the monitor */
 	struct chan *peer;		/* to the frontend */
 	struct evio *control_io;
@@ -112,6 +116,15 @@ static void send_dane_answer(void *arg, const struct dane_answer *answer)
 	buf_reset(&r->message);
 	dane_answer_pack(answer, &r->message);
 	send_peer(r, MSG_DANE_ANSWER);
+}
+
+static void send_watch_answer(void *arg, const struct watch_answer *answer)
+{
+	struct resolver *r = arg;
+
+	buf_reset(&r->message);
+	watch_answer_pack(answer, &r->message);
+	send_peer(r, MSG_WATCH_ANSWER);
 }
 
 static void send_list_answer(void *arg, const struct list_answer *answer)
@@ -241,6 +254,22 @@ static void on_list_more(struct resolver *r, const void *data, size_t len)
 		lister_more(r->lister, &more);
 }
 
+static void on_watch_ask(struct resolver *r, const void *data, size_t len)
+{
+	struct watch_answer none = { .failed = "the resolver can make no "
+		"check now" };
+	struct watch_ask ask;
+
+	if (!watch_ask_unpack(data, len, &ask)) {
+		log_err(NULL, "malformed question for a check, ignored");
+		return;
+	}
+	if (r->watcher && watcher_ask(r->watcher, &ask))
+		return;
+	none.seq = ask.seq;
+	send_watch_answer(r, &none);
+}
+
 static void on_message(struct resolver *r, unsigned type, const void *data,
     size_t len)
 {
@@ -252,6 +281,7 @@ static void on_message(struct resolver *r, unsigned type, const void *data,
 		{ MSG_LIST_ASK, on_list_ask },
 		{ MSG_LIST_MORE, on_list_more },
 		{ MSG_DANE_ASK, on_dane_ask },
+		{ MSG_WATCH_ASK, on_watch_ask },
 	};
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
@@ -465,6 +495,27 @@ static bool try_ctx(struct resolver *r, bool authorities, char *err,
 	return r->ctx != NULL;
 }
 
+/* Also while no domain is watched: a reload may change that, and then this
+ * process has no files. Checks are the last thing that may keep it from
+ * starting. */
+static void open_watcher(struct resolver *r, bool authorities)
+{
+	struct watcher_options o = {
+		.ca_file = or_null(r->conf->ca_file),
+		.ca_text = authorities ? NULL : "",
+		.ehlo = r->conf->mx_names.n ? r->conf->mx_names.v[0] : NULL,
+		.timeout_ms = WATCH_STAGE_MS,
+	};
+	struct buf err;
+
+	buf_init(&err, ERR_MAX);
+	r->watcher = watcher_new(r->ctx, &o, send_watch_answer, r, &err);
+	if (!r->watcher)
+		log_err(NULL, "%s; no watched domain can be checked",
+		    buf_str(&err));
+	buf_clear(&err);
+}
+
 /* What is cached must stay in force whatever is missing here: a resolver
  * that knows of no authority says so once, and refuses every policy host
  * until the monitor sees the file and replaces it. */
@@ -472,7 +523,10 @@ static int open_ctx(struct resolver *r)
 {
 	char err[ERR_MAX];
 
+	bool authorities = true;
+
 	if (!try_ctx(r, true, err, sizeof(err))) {
+		authorities = false;
 		log_err(NULL, "%s; no policy can be fetched until that is "
 		    "mended", err);
 		if (!try_ctx(r, false, err, sizeof(err))) {
@@ -488,6 +542,7 @@ static int open_ctx(struct resolver *r)
 	r->lister = lister_new(r->ctx, &(struct lister_handler){
 		send_list_answer, send_list_part, r });
 	r->daneasker = daneasker_new(r->ctx, send_dane_answer, r);
+	open_watcher(r, authorities);
 	return r->asker && r->daneasker && r->lister ? EX_OK : EX_OSERR;
 }
 
@@ -534,6 +589,7 @@ static void clean_up(struct resolver *r)
 	evio_free(r->control_io);
 	evio_free(r->peer_io);
 	r->peer_io = NULL;
+	watcher_free(r->watcher);
 	lister_free(r->lister);
 	daneasker_free(r->daneasker);
 	if (r->asker)

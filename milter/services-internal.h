@@ -14,6 +14,7 @@
 struct fuse;
 struct listeners;
 struct logring;
+struct memorystore;
 struct policyd;
 struct rulecounts;
 struct socketmapd;
@@ -36,6 +37,7 @@ struct services {
 	struct learner *learner;	/* NULL: none */
 	struct history *history;	/* NULL: none */
 	struct historian *historian;
+	struct memorystore *memory;	/* NULL: none */
 	struct lists *lists;
 	struct counters counters;
 	struct rulecounts *rulecounts;
