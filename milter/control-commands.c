@@ -172,6 +172,15 @@ static void run_purge(struct conn *conn, json_t *request)
 		ask_one(conn, request, LEARNER_PURGE, domain, conn_done_text);
 }
 
+/* Answer when a watched domain has been checked anew. */
+static void run_watch_check(struct conn *conn, json_t *request)
+{
+	char domain[MTASTS_DOMAIN_SIZE];
+
+	if (take_domain(conn, json_object_get(request, "domain"), domain))
+		ask_one(conn, request, LEARNER_WATCH, domain, conn_done_text);
+}
+
 /* ---- many domains ------------------------------------------------------ */
 
 static void end_if_all_done(struct conn *conn, size_t total)
@@ -419,6 +428,7 @@ static const struct {
 	{ "query", control_query },
 	{ "reload", run_reload },
 	{ "status", run_status },
+	{ "watch-check", run_watch_check },
 };
 
 void control_command(struct conn *conn, json_t *request)

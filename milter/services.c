@@ -333,6 +333,7 @@ json_t *services_status(struct services *s)
 	json_object_set_new(o, "cache", cache_json(s->cache));
 	json_object_set_new(o, "history", historian_status(s->historian));
 	json_object_set_new(o, "lists", lists_status(s));
+	json_object_set_new(o, "watch", learner_watch_status(s->learner));
 	json_object_set_new(o, "learner", s->learner ?
 	    learner_status(s->learner) : json_null());
 	return o;

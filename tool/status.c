@@ -98,6 +98,59 @@ static void show_rules(const json_t *rules)
 		show_rule(rule);
 }
 
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "-";
+}
+
+/* "mx1.example[192.0.2.1] starttls.lost", "starttls.lost"; "-" if all is
+ * well. */
+static void add_worst(const json_t *worst, struct buf *out)
+{
+	const char *host = json_string_value(json_object_get(worst, "host"));
+	const char *address = json_string_value(json_object_get(worst,
+	    "address"));
+
+	if (host)
+		buf_adds(out, host);
+	if (address)
+		buf_addf(out, "[%s]", address);
+	buf_addf(out, "%s%s", host || address ? " " : "",
+	    text_of(worst, "id"));
+}
+
+/* One line for each watched domain. */
+static void show_watched(const json_t *domain)
+{
+	const json_t *counts = json_object_get(domain, "counts");
+	struct buf worst;
+
+	buf_init(&worst, 1000);
+	add_worst(json_object_get(domain, "worst"), &worst);
+	out_line("  %-24s %-20s %-7s %4lld %4lld %4lld %4lld %4lld  %s",
+	    text_of(domain, "domain"), text_of(domain, "checked"),
+	    text_of(domain, "status"), number_of(counts, "fail"),
+	    number_of(counts, "unknown"), number_of(counts, "warn"),
+	    number_of(counts, "info"), number_of(counts, "ok"),
+	    buf_str(&worst));
+	buf_clear(&worst);
+}
+
+static void show_watch(const json_t *domains)
+{
+	const json_t *domain;
+	size_t i;
+
+	if (json_array_size(domains))
+		out_line("%-26s %-20s %-7s %4s %4s %4s %4s %4s  %s", "watch",
+		    "checked", "status", "fail", "unkn", "warn", "info", "ok",
+		    "worst");
+	json_array_foreach(domains, i, domain)
+		show_watched(domain);
+}
+
 static void show_member(const char *name, const json_t *value,
     unsigned depth)
 {
@@ -115,6 +168,10 @@ static void show_member(const char *name, const json_t *value,
 	}
 	if (strcmp(name, "rules") == 0) {
 		show_rules(value);
+		return;
+	}
+	if (strcmp(name, "watch") == 0) {
+		show_watch(value);
 		return;
 	}
 	json_array_foreach(value, i, item) {
