@@ -86,10 +86,74 @@ static const struct watch_finding *find(const struct watch_summary *s,
 	return NULL;
 }
 
-/* Members of a group of ids: "starttls." begins "starttls.lost". */
-static bool is_of(const struct watch_finding *f, const char *group)
+/* True when a list of ids, and of groups such as "starttls.", has this one;
+ * the empty list has all. */
+static bool lists_id(const char *list, const char *id)
 {
-	return str_starts(f->info->id, group);
+	bool found = *list == '\0';
+
+	while (*list && !found) {
+		size_t len = strcspn(list, " ");
+
+		found = strncmp(id, list, len) == 0 &&
+		    (list[len - 1] == '.' || id[len] == '\0');
+		list += len + (list[len] == ' ');
+	}
+	return found;
+}
+
+static bool is_of(const struct watch_finding *f, const char *list)
+{
+	return lists_id(list, f->info->id);
+}
+
+#define SESSION "smtp. starttls. tls. cert. dane."
+#define HOSTS "host. " SESSION
+#define POLICY "mta-sts.error mta-sts.fetch mta-sts.certificate " \
+	"mta-sts.record mta-sts.invalid"
+#define NO_STARTTLS "starttls.missing starttls.lost starttls.masked " \
+	"starttls.hidden starttls.refused"
+
+/*
+ * Findings that are why others are not there: what stands behind them could
+ * not be looked at, and may be as it was; or, moot, it is no more, and
+ * neither good nor bad. In the scope of the finding: its address, all of its
+ * host, or the domain.
+ */
+static const struct cause {
+	const char *ids;
+	enum check_status least;
+	const char *hides;
+	bool moot;
+} causes[] = {
+	{ "resolver.failed", CHECK_UNKNOWN, "", false },
+	{ "resolver.dnssec", CHECK_UNKNOWN, "dane.", false },
+	{ "egress.port25", CHECK_UNKNOWN, HOSTS, false },
+	{ "mx.error mx.bogus", CHECK_UNKNOWN, "mx. mta-sts.uncovered " HOSTS,
+	    false },
+	{ "mx.no-domain", CHECK_INFO, "", true },
+	{ "mx.none mx.null", CHECK_INFO, "mx. " HOSTS, true },
+	{ "host.dns-error host.bogus", CHECK_UNKNOWN, "", false },
+	{ "host.unreachable host.refused host.not-tested host.no-route "
+	    "host.no-address", CHECK_INFO, HOSTS, false },
+	{ "smtp.greeting smtp.busy smtp.silent", CHECK_INFO, SESSION, false },
+	{ "starttls.unavailable", CHECK_INFO, "starttls. tls. cert. dane.",
+	    false },
+	{ NO_STARTTLS, CHECK_INFO, "starttls. tls. cert. dane.", true },
+	{ "tls.handshake", CHECK_INFO, "tls. cert. dane.", true },
+	{ POLICY, CHECK_UNKNOWN, "mta-sts.", false },
+	{ "mta-sts.absent", CHECK_INFO, "mta-sts.", true },
+	{ "tlsrpt.absent tlsrpt.invalid", CHECK_INFO, "tlsrpt.", true },
+};
+
+static bool is_in_scope(const struct watch_finding *cause,
+    const struct watch_finding *f)
+{
+	if (cause->addr.family != AF_UNSPEC)
+		return strcmp(cause->host, f->host) == 0 &&
+		    f->addr.family != AF_UNSPEC &&
+		    netaddr_equal(&cause->addr, &f->addr);
+	return *cause->host == '\0' || strcmp(cause->host, f->host) == 0;
 }
 
 /* True when both ids have the same word before their dot. */
@@ -101,50 +165,36 @@ static bool same_group(const struct watch_finding *a,
 	return strncmp(a->info->id, b->info->id, len) == 0;
 }
 
-/* A session has an order: what comes behind what could not be told could
- * not be told either. */
-static unsigned depth_of(const struct watch_finding *f)
-{
-	static const char *const groups[] = { "host.", "smtp.", "starttls.",
-		"tls.", "cert." };
-	unsigned i = 0;
+/* What became of an earlier finding that is not there now. */
+enum fate { FATE_GOOD, FATE_MOOT, FATE_HIDDEN };
 
-	while (i < sizeof(groups) / sizeof(groups[0]) && !is_of(f, groups[i]))
-		i++;
-	return i;
-}
-
-/* What could not be told may be why a finding is not there. */
-static bool may_hide(const struct watch_finding *unknown,
+static enum fate fate_by(const struct watch_finding *cause,
     const struct watch_finding *f)
 {
-	bool same_host = strcmp(unknown->host, f->host) == 0;
-
-	if (same_group(unknown, f) && same_host &&
-	    unknown->addr.family == AF_UNSPEC)
-		return true;
-	if (*unknown->host == '\0')
-		return is_of(unknown, "mx.") || is_of(unknown, "resolver.") ||
-		    is_of(unknown, "egress.");
-	if (!same_host)
-		return false;
-	if (unknown->addr.family == AF_UNSPEC)
-		return is_of(unknown, "host.") || is_of(unknown, "mx.");
-	return netaddr_equal(&unknown->addr, &f->addr) &&
-	    depth_of(unknown) <= depth_of(f);
+	if (!is_in_scope(cause, f))
+		return FATE_GOOD;
+	if (cause->status == CHECK_UNKNOWN && same_group(cause, f) &&
+	    strcmp(cause->host, f->host) == 0)
+		return FATE_HIDDEN;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (is_of(cause, causes[i].ids) && is_of(f, causes[i].hides))
+			return cause->status < causes[i].least ? FATE_GOOD :
+			    cause->status == CHECK_UNKNOWN ||
+			    !causes[i].moot ? FATE_HIDDEN : FATE_MOOT;
+	return FATE_GOOD;
 }
 
-/* Can nobody say of this earlier finding that it is good now? */
-static bool is_hidden(const struct watch_summary *seen,
+static enum fate fate_of(const struct watch_summary *seen,
     const struct watch_finding *f)
 {
-	if (seen->more)
-		return true;
-	for (size_t i = 0; i < seen->n; i++)
-		if (seen->v[i].status == CHECK_UNKNOWN &&
-		    may_hide(&seen->v[i], f))
-			return true;
-	return false;
+	enum fate fate = seen->more ? FATE_HIDDEN : FATE_GOOD;
+
+	for (size_t i = 0; i < seen->n; i++) {
+		enum fate by = fate_by(&seen->v[i], f);
+
+		fate = by > fate ? by : fate;
+	}
+	return fate;
 }
 
 /* A fault stays one while nobody can tell. */
@@ -159,7 +209,7 @@ static bool outlasts(const struct watch_finding *before,
  * and none when it is not told again. */
 static bool is_event(const struct watch_finding *f)
 {
-	return is_of(f, "change.") || strcmp(f->info->id, "starttls.back") == 0;
+	return is_of(f, "change. starttls.back");
 }
 
 /* The mildest goes when there are too many. */
@@ -202,12 +252,14 @@ void watch_merge(const struct watch_summary *kept,
 	}
 	for (size_t i = 0; kept && i < kept->n; i++) {
 		const struct watch_finding *f = &kept->v[i];
+		enum fate fate;
 
 		if (is_event(f) || find(seen, f))
 			continue;
-		if (is_hidden(seen, f))
+		fate = fate_of(seen, f);
+		if (fate == FATE_HIDDEN)
 			keep(kept_r, f);
-		else
+		else if (fate == FATE_GOOD)
 			fn(arg, WATCH_GOOD, f, f->status);
 	}
 	watch_summary_sort(kept_r);

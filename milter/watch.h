@@ -42,7 +42,8 @@ typedef void watch_news_fn(void *arg, enum watch_news news,
  * Compare a summary with the one kept (NULL: none), tell what is news, and
  * write what is to be kept, which points into both. A failure or a warning
  * stays while a check cannot tell, and then is not news again; so does what
- * may be among those left out.
+ * may be among those left out. What lost its meaning with STARTTLS, such as
+ * a fault of the certificate, ends without news.
  */
 void watch_merge(const struct watch_summary *kept,
     const struct watch_summary *seen, watch_news_fn *fn, void *arg,
