@@ -104,12 +104,8 @@ static void judge_greeting(struct judge *j)
 static void earlier(const struct judge *j, struct memory_starttls *s_r)
 {
 	*s_r = (struct memory_starttls){ .offered = 0 };
-	if (!j->m)
-		return;
-	memory_starttls(j->m, j->h->name, &j->a->addr, s_r);
-	/* An address that is new, at a host that is not. */
-	if (s_r->told == 0)
-		memory_starttls(j->m, j->h->name, NULL, s_r);
+	if (j->m)
+		memory_starttls(j->m, j->h->name, &j->a->addr, s_r);
 }
 
 /* Two connections say more than one. */

@@ -6,9 +6,11 @@
  *    "sts": {"mode", "id", "max_age", "mx": […]},
  *    "hosts": {"mx1.example.com": {"tlsa": true, "starttls": COUNTS,
  *      "addresses": {"192.0.2.1": {"starttls": COUNTS, "last_check": …,
- *        "tls": "TLSv1.3", "issuer": "CN=…", "certificates": ["hex"]}}}}}
+ *        "joined": true, "tls": "TLSv1.3", "issuer": "CN=…",
+ *        "certificates": ["hex"]}}}}}
  *
- * COUNTS: {"offered", "told", "last_offered", "missing_since"}. What is not
+ * COUNTS: {"offered", "told", "last_offered", "missing_since"}. "joined": the
+ * host was known before this address could be told about. What is not
  * there, or of another type, is not remembered.
  */
 #include "config.h"
@@ -93,7 +95,13 @@ void memory_starttls(const struct memory *m, const char *host,
 	json_t *where = addr ? memory_address(m, host, addr) :
 	    memory_host(m, host);
 	json_t *counts = json_object_get(where, "starttls");
+	unsigned told = count(counts, "told");
 
+	/* An address that is new, at a host that is not, is held to what the
+	 * host's others did, until it has offered STARTTLS itself. */
+	if (addr && (told == 0 || (count(counts, "offered") == 0 &&
+	    json_is_true(json_object_get(where, "joined")))))
+		counts = json_object_get(memory_host(m, host), "starttls");
 	s_r->offered = count(counts, "offered");
 	s_r->told = count(counts, "told");
 	s_r->last_offered = number(counts, "last_offered");
@@ -177,15 +185,20 @@ static bool add_certificate(json_t *where, const char *sha256)
 	return json_object_set_new(where, "certificates", fresh) == 0;
 }
 
+/* known: the host offered STARTTLS at an earlier check. */
 static bool add_address(json_t *addresses, const struct address_facts *a,
-    int64_t now)
+    bool known, int64_t now)
 {
 	char text[NETADDR_TEXT];
 	json_t *where = object_in(addresses, netaddr_format(&a->addr, text));
 	const struct probe_tls *t = memory_tls(a);
 
-	if (!where || !set_number(where, "last_check", now) ||
-	    !add_starttls(where, memory_offered(a), now))
+	if (!where || !set_number(where, "last_check", now))
+		return false;
+	if (known && count(json_object_get(where, "starttls"), "told") == 0 &&
+	    json_object_set_new(where, "joined", json_true()) != 0)
+		return false;
+	if (!add_starttls(where, memory_offered(a), now))
 		return false;
 	if (!t)
 		return true;
@@ -210,6 +223,7 @@ static bool add_host(json_t *hosts, const struct host_facts *h, int64_t now)
 {
 	json_t *where = object_in(hosts, h->name);
 	json_t *addresses = where ? object_in(where, "addresses") : NULL;
+	bool known = count(json_object_get(where, "starttls"), "offered") > 0;
 
 	if (!addresses || !set_number(where, "last_check", now) ||
 	    !add_starttls(where, host_offered(h), now))
@@ -220,7 +234,8 @@ static bool add_host(json_t *hosts, const struct host_facts *h, int64_t now)
 		json_boolean(h->dane == DANE_HOST_USABLE)) != 0)
 		return false;
 	for (size_t i = 0; i < h->n; i++)
-		if (!add_address(addresses, &h->addresses[i], now))
+		if (!add_address(addresses, &h->addresses[i], known,
+		    now))
 			return false;
 	return true;
 }

@@ -128,6 +128,48 @@ static void test_lost(void)
 	buf_clear(&s.note);
 }
 
+static void moved_and_missing(struct check_facts *f)
+{
+	scenario_no_starttls(f);
+	CU_ASSERT(netaddr_parse("192.0.2.99",
+	    &f->hosts[0].addresses[0].addr));
+	f->hosts[0].addresses[1].addr = f->hosts[0].addresses[0].addr;
+	f->hosts[0].addresses[1].addr.bytes[3]++;
+}
+
+/* The first address as ever, the second without STARTTLS. */
+static void one_never(struct check_facts *f)
+{
+	struct address_facts kept = f->hosts[0].addresses[0];
+
+	f->hosts[0].addresses[0] = (struct address_facts){ .port = 25 };
+	scenario_no_starttls(f);
+	probe_facts_clear(&f->hosts[0].addresses[0].first);
+	probe_facts_clear(&f->hosts[0].addresses[0].second);
+	f->hosts[0].addresses[0] = kept;
+}
+
+/* Who moves a host and strips STARTTLS is not forgotten at the second
+ * check; who has one address that never had it is no news. */
+static void test_new_address(void)
+{
+	struct story s;
+
+	begin(&s);
+	checks(&s, NULL, 3);
+	for (int i = 0; i < 3; i++) {
+		check(&s, moved_and_missing);
+		CU_ASSERT_STRING_EQUAL(s.list, "starttls.lost=fail");
+	}
+	buf_clear(&s.note);
+	begin(&s);
+	for (int i = 0; i < 6; i++) {
+		check(&s, one_never);
+		CU_ASSERT_STRING_EQUAL(s.list, "starttls.missing=fail");
+	}
+	buf_clear(&s.note);
+}
+
 /* ---- changes ----------------------------------------------------------- */
 
 static void other_certificate(struct check_facts *f)
@@ -338,6 +380,7 @@ static void test_store(void)
 
 static const struct unit_test tests[] = {
 	{ "STARTTLS is lost, and back", test_lost },
+	{ "an address that is new", test_new_address },
 	{ "changes", test_changes },
 	{ "machines that take turns", test_turns },
 	{ "damaged notes", test_damage },
