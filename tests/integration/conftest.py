@@ -17,6 +17,7 @@ from rig.outbound import Receivers, Sender  # noqa: E402
 from rig.sendmail import SaslAuthd, Sendmail  # noqa: E402
 from rig.trixie import Sendmail818  # noqa: E402
 from rig.world import World  # noqa: E402
+from rig.zoo import Residents, Zoo  # noqa: E402
 
 RIG_DIR = os.environ.get("RIG_DIR")
 FOLDERS = itertools.count(1)
@@ -105,6 +106,23 @@ def receivers(_world, syslog):
     the fixture postfix cannot run at once."""
     one = Receivers(os.path.join(RIG_DIR, "receivers"), _world)
     one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def residents(_world, syslog):
+    """The real servers of the zoo (zoo.py). They cannot run beside postfix,
+    sendmail and receivers."""
+    one = Residents(os.path.join(RIG_DIR, "z%d" % next(FOLDERS)), _world)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def zoo(_world, residents):
+    """Servers to be looked at, right and wrong ones (zoo.py)."""
+    one = Zoo(_world, residents)
     yield one
     one.stop()
 

@@ -7,7 +7,7 @@ import os
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -26,7 +26,9 @@ def fingerprint(path, algorithm="sha256"):
     return ":".join(digest[i:i + 2] for i in range(0, len(digest), 2))
 
 
-def _new_key():
+def _new_key(rsa_bits=None):
+    if rsa_bits:
+        return rsa.generate_private_key(65537, rsa_bits)
     return ec.generate_private_key(ec.SECP256R1())
 
 
@@ -103,15 +105,17 @@ class Authority:
         return path
 
     def leaf(self, cn, names=(), emails=(), start=-DAY, end=90 * DAY,
-             issuer=None, chain=True, client=False, own_key=False):
+             issuer=None, chain=True, client=False, own_key=False,
+             rsa_bits=None, digest=None):
         """Make a leaf; return the path of a file with key and chain.
 
         names are the dNSNames, emails the rfc822Names of the SAN; with
         neither there is no SAN. issuer: "middle" [default], "stranger", or
         "self". chain=False leaves the intermediate out. own_key: not the
-        key that all other leaves have.
+        key that all other leaves have; rsa_bits: an RSA key of that size.
+        digest: that of the signature, SHA-256 unless given.
         """
-        key = _new_key() if own_key else self.key
+        key = _new_key(rsa_bits) if own_key or rsa_bits else self.key
         parent = {None: self.middle, "stranger": self.stranger,
                   "self": None}[issuer]
         builder = self._build(
@@ -128,10 +132,16 @@ class Authority:
         if san:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName(san), critical=False)
-        leaf = builder.sign(parent[1] if parent else key, hashes.SHA256())
+        leaf = builder.sign(parent[1] if parent else key,
+                            digest or hashes.SHA256())
         up = [self.middle[0]] if chain and parent is self.middle else []
         path = os.path.join(self.folder, "leaf-%d.pem" % self.serial)
         return self._write(path, leaf, *up, key=key)
+
+    def bundle(self):
+        """A file with the certificates above all leaves."""
+        return self._write(os.path.join(self.folder, "bundle.pem"),
+                           self.middle[0], self.root[0])
 
     def server(self, host, kind="good"):
         """A certificate for a policy host, good or bad in one way.

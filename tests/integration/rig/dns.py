@@ -8,6 +8,7 @@ passes queries to Knot, or to a resolver that validates, counts them, and can
 be told to lose, refuse, delay or strip answers.
 """
 import collections
+import contextlib
 import os
 import socket
 import struct
@@ -115,6 +116,7 @@ class Knot:
         self.anchor = os.path.join(folder, "root.key")
         self.process = None
         self.changed = lambda: None     # called after every update
+        self._together = None           # commands by zone, to be sent later
 
     def _zone(self, name, text, signed):
         with open(os.path.join(self.dir, "%s.zone" % (name or "root")),
@@ -177,8 +179,21 @@ class Knot:
                     raise RuntimeError("knotd: " + log.read())
             time.sleep(0.02)
 
+    @contextlib.contextmanager
+    def together(self):
+        """Send all updates made inside at the end, one for each zone."""
+        self._together = collections.defaultdict(list)
+        yield
+        waiting, self._together = self._together, None
+        for zone, commands in waiting.items():
+            for at in range(0, len(commands), 100):
+                self.update(zone, commands[at:at + 100])
+
     def update(self, zone, commands):
         """Send one DNS update; it is signed and served on return."""
+        if self._together is not None:
+            self._together[zone] += commands
+            return
         script = ["server 127.0.0.1 %d" % KNOT_PORT, "zone %s." % zone,
                   "ttl 60", *commands, "send", "answer"]
         process = subprocess.Popen(

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -98,8 +99,10 @@ QUEUE = (
 
 class Postfix(Mailbox):
     """start() before use; stop() at the end. `main` adds to main.cf.
-    `services` is its master.cf, which listens on `ports`."""
+    `services` is its master.cf, which listens on `ports`, of `address` if
+    others listen beside it."""
 
+    address = None
     ports = (25, 587, 465)
     services = SERVICES + INTERNAL
 
@@ -169,7 +172,7 @@ class Postfix(Mailbox):
                  stdout=subprocess.DEVNULL)
         self.running = True
         for port in self.ports:
-            until(lambda: listening(port), "port %d" % port)
+            until(lambda: listening(port, self.address), "port %d" % port)
 
     def stop(self):
         if not self.running:
@@ -180,7 +183,7 @@ class Postfix(Mailbox):
         os.kill(pid, signal.SIGTERM)
         # Its smtpd processes hold the listening sockets a little longer.
         until(lambda: not alive(pid) and not any(
-            listening(port) for port in self.ports),
+            listening(port, self.address) for port in self.ports),
             "Postfix has stopped")
         self.running = False
 
@@ -215,14 +218,19 @@ def alive(pid):
         return False
 
 
-def listening(port):
-    """True when something listens; asked of the kernel, since a connection
-    would be a session that tests would see."""
+def listening(port, address=None):
+    """True when something listens, at that IPv4 address if one is given;
+    asked of the kernel, since a connection would be a session that tests
+    would see."""
+    end = ":%04X" % port
+    if address:
+        end = "%08X" % int.from_bytes(socket.inet_aton(address),
+                                      sys.byteorder) + end
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(table) as file:
             for line in file:
                 words = line.split()
-                if words[3] == "0A" and words[1].endswith(":%04X" % port):
+                if words[3] == "0A" and words[1].endswith(end):
                     return True
     return False
 

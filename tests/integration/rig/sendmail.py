@@ -49,9 +49,9 @@ FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`promiscuous_relay')dnl
 FEATURE(`no_default_msa')dnl
-DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr=0.0.0.0, Port=25')dnl
-DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr=0.0.0.0, Port=587, M=E')dnl
-DAEMON_OPTIONS(`Name=TLSMTA, Family=inet, Addr=0.0.0.0, Port=465, M=s')dnl
+DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr=%(address)s, Port=25')dnl
+DAEMON_OPTIONS(`Name=MSA, Family=inet, Addr=%(address)s, Port=587, M=E')dnl
+DAEMON_OPTIONS(`Name=TLSMTA, Family=inet, Addr=%(address)s, Port=465, M=s')dnl
 %(mc)s
 MAILER(`local')dnl
 MAILER(`smtp')dnl
@@ -80,6 +80,8 @@ class Sendmail(Mailbox):
     """start() before use; stop() at the end. `mc` adds lines to the .mc
     file, such as those that `tlsmilter setup sendmail` prints."""
 
+    address = "0.0.0.0"
+
     def __init__(self, folder, authority, mc=""):
         self.dir = folder
         self.box = os.path.join(folder, "box")
@@ -89,6 +91,7 @@ class Sendmail(Mailbox):
             "dir": folder,
             "ca": authority.trusted,
             "mc": mc,
+            "address": self.address,
         }
         self.certificate = authority.leaf("mx.rig.example",
                                           names=["mx.rig.example"])
@@ -147,7 +150,7 @@ class Sendmail(Mailbox):
 
     def _listens(self, port):
         assert self.process.poll() is None, "Sendmail has ended"
-        return listening(port)
+        return listening(port, self.address)
 
     def stop(self):
         if not self.process:
@@ -160,7 +163,8 @@ class Sendmail(Mailbox):
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        until(lambda: not any(map(listening, PORTS)), "Sendmail has stopped")
+        until(lambda: not any(listening(port, self.address)
+                              for port in PORTS), "Sendmail has stopped")
         self.process = None
 
     # ---- what it did ----------------------------------------------------
