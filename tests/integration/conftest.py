@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from rig.check import Checker  # noqa: E402
 from rig.client import Smtp  # noqa: E402
 from rig.daemon import Daemon  # noqa: E402
 from rig.doors import Doors  # noqa: E402
@@ -79,6 +80,12 @@ def daemon(world, syslog, folder, request):
         one.stop()
     for one in made:
         one.assert_clean()
+
+
+@pytest.fixture
+def check(daemon):
+    """check(TARGET, OPTION…): run `tlsmilter check` (check.py)."""
+    return Checker(daemon("", start=False))
 
 
 @pytest.fixture
