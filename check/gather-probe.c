@@ -79,7 +79,14 @@ static void take_first(struct gather_work *w, struct probe_facts *f)
 
 static void take_second(struct gather_work *w, struct probe_facts *f)
 {
-	w->address->second = *f;
+	struct address_facts *a = w->address;
+
+	a->second = *f;
+	/* Not carried out, but taken for a part of the handshake. */
+	if (w->g->o.injection && f->has_tls &&
+	    a->first.accepted == ANSWER_YES &&
+	    a->first.stages[STAGE_HANDSHAKE].state == STAGE_FAILED)
+		a->second.injection = ANSWER_NO;
 	w->step = step_behind(w);
 }
 

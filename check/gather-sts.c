@@ -28,7 +28,9 @@ static void on_finding(void *arg, const struct mtasts_finding *f)
 	struct gather *g = arg;
 	char text[300], line[32] = "";
 
-	if (g->f.sts_findings.n == GATHER_STS_FINDINGS_MAX)
+	/* A note is advice, which the check gives itself where it matters. */
+	if (f->severity == MTASTS_NOTE ||
+	    g->f.sts_findings.n == GATHER_STS_FINDINGS_MAX)
 		return;
 	if (f->line)
 		snprintf(line, sizeof(line), "line %u: ", f->line);

@@ -162,9 +162,11 @@ static void judge_strength(struct judge *j)
 	/* Its own signature proves nothing anyway. */
 	if (c->self_signed)
 		return;
-	if (strstr(c->signature, "MD5") || strstr(c->signature, "SHA1"))
-		findings_add(j->out, "cert.signature", CHECK_WARN, j->h,
-		    j->a, "%s", c->signature);
+	if (!strstr(c->signature, "MD5") && !strstr(c->signature, "SHA1"))
+		return;
+	/* OpenSSL 3 does not verify it at the level programs have. */
+	findings_add(j->out, "cert.signature", judge_pkix(j) == CHECK_FAIL ?
+	    CHECK_FAIL : CHECK_WARN, j->h, j->a, "%s", c->signature);
 }
 
 /* ---- without SNI ------------------------------------------------------- */

@@ -76,7 +76,8 @@ static void judge_unknown(struct judge *j, enum stage_id id)
 	const struct stage *s = stage(j, id);
 	struct finding *one;
 
-	if (s->reply)
+	/* A whole reply that said so leaves no doubt of ours. */
+	if (s->reply && !*s->detail)
 		one = findings_add(j->out, "smtp.busy", CHECK_UNKNOWN, j->h,
 		    j->a, "a temporary error at %s", stage_name(id));
 	else
@@ -90,8 +91,8 @@ static void judge_greeting(struct judge *j)
 	const struct stage *s = stage(j, STAGE_GREETING);
 	struct finding *one;
 
-	/* 554 may be meant for us alone. */
-	if (s->code >= 500)
+	/* 554 or -ERR may be meant for us alone. */
+	if (!*s->detail)
 		one = say(j, "smtp.greeting", CHECK_UNKNOWN,
 		    "the server refuses to talk to this machine");
 	else

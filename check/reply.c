@@ -45,9 +45,10 @@ static enum reply_state smtp_line(struct reply *r, const char *line,
 	r->code = code;
 	if (len > 3 && line[3] == '-')
 		return REPLY_MORE;
-	if (code < 400)
+	/* Nothing we say is answered with "go on" (3xx). */
+	if (code < 300)
 		return REPLY_YES;
-	return code < 500 ? REPLY_LATER : REPLY_NO;
+	return code >= 400 && code < 500 ? REPLY_LATER : REPLY_NO;
 }
 
 static bool is_temporary(const char *line, size_t len)

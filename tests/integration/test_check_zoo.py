@@ -84,7 +84,7 @@ EXPECTED = {
     "no-intermediate": {"cert.chain": PKIX},
     "client-only": {"cert.chain": PKIX},
     "weak-key": {"cert.key": NO_TLS},
-    "sha1": {"cert.signature": WARN},
+    "sha1": {"cert.signature": "warn warn fail warn"},
     "rsa": {},
     "other-key": {},
 }

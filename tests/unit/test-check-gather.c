@@ -78,7 +78,7 @@ static const struct server signed_servers[] = {
 };
 static const struct world signed_world = {
 	.rows = signed_rows, .servers = signed_servers,
-	.policy = "version: STSv1\nmode: enforce\nmx: a.example.com\n"
+	.policy = "\nversion: STSv1\nmode: enforce\nmx: a.example.com\n"
 	    "max_age: 86400\n",
 };
 

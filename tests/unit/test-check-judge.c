@@ -146,6 +146,14 @@ static void greeting_554(struct probe_facts *p)
 static void greeting_garbage(struct probe_facts *p)
 {
 	cut_off(p, STAGE_GREETING, STAGE_FAILED);
+	snprintf(p->stages[STAGE_GREETING].detail, 160, "nonsense");
+}
+
+static void half_a_reply(struct probe_facts *p)
+{
+	cut_off(p, STAGE_GREETING, STAGE_UNKNOWN);
+	p->stages[STAGE_GREETING].reply = strdup("220-");
+	snprintf(p->stages[STAGE_GREETING].detail, 160, "timed out");
 }
 
 static void silent(struct probe_facts *p)
@@ -212,7 +220,7 @@ static const struct {
 	{ "TV-05: a weak key", weak_key, "cert.key=warn", "cert.key=warn",
 	    "cert.key=fail", "cert.key=fail" },
 	{ "TV-05: SHA-1", sha1, "cert.signature=warn", "cert.signature=warn",
-	    "cert.signature=warn", "cert.signature=warn" },
+	    "cert.signature=fail", "cert.signature=warn" },
 	{ "TV-08: old TLS is better than none", old_tls, "tls.version=warn",
 	    "tls.version=warn", "tls.version=warn", "tls.version=warn" },
 	{ "TV-04: CBC", cbc, "tls.cipher=info", "tls.cipher=info",
@@ -245,6 +253,9 @@ static const struct {
 	{ "says nothing", silent, "smtp.silent=unknown",
 	    "smtp.silent=unknown", "smtp.silent=unknown",
 	    "smtp.silent=unknown" },
+	{ "half a reply, and then nothing", half_a_reply,
+	    "smtp.silent=unknown", "smtp.silent=unknown",
+	    "smtp.silent=unknown", "smtp.silent=unknown" },
 	{ "nobody listens", refused, "host.refused=fail",
 	    "host.refused=fail", "host.refused=fail", "host.refused=fail" },
 	{ "no answer, though others do", dead, "host.unreachable=fail",

@@ -37,6 +37,8 @@ static const struct {
 	{ "closing, for now", REPLY_SMTP, "421 later\r\n", REPLY_LATER, 421,
 	    0, "" },
 	{ "refused", REPLY_SMTP, "554 no\r\n", REPLY_NO, 554, 0, "" },
+	{ "354 is no answer to anything we say", REPLY_SMTP, "354 go on\r\n",
+	    REPLY_NO, 354, 0, "" },
 	{ "another code in the second line", REPLY_SMTP,
 	    "250-mx\r\n251 x\r\n", REPLY_NONSENSE, 250, 0, "x" },
 	{ "no code", REPLY_SMTP, "SSH-2.0-x\r\n", REPLY_NONSENSE, 0, 0, "" },
