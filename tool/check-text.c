@@ -230,7 +230,8 @@ static void print_policy_host(struct pen *p, const json_t *report)
 		return;
 	buf_init(&b, TEXT_MAX);
 	buf_adds(&b, report_text(host, "name"));
-	if (*address && strcmp(address, "-") != 0)
+	/* Where it was, if something is wrong there. */
+	if (*detail && *address && strcmp(address, "-") != 0)
 		buf_addf(&b, " [%s]", address);
 	if (end) {
 		buf_adds(&b, ", certificate ");
