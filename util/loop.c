@@ -146,11 +146,13 @@ struct loop_io *loop_io_new(struct loop *l, int fd, unsigned events,
 
 bool loop_io_set(struct loop_io *io, unsigned events)
 {
-	struct event_base *base = event_get_base(io->ev);
-	evutil_socket_t fd = event_get_fd(io->ev);
+	struct event_base *base;
+	evutil_socket_t fd;
 
 	if (io->watched == events)
 		return true;
+	base = event_get_base(io->ev);
+	fd = event_get_fd(io->ev);
 	event_del(io->ev);
 	io->watched = 0;
 	event_assign(io->ev, base, fd, io_flags(events), io_cb, io);
