@@ -92,9 +92,10 @@ unsigned unpack_u16(struct unpack *u)
 
 uint32_t unpack_u32(struct unpack *u)
 {
-	uint32_t low = unpack_u16(u);
+	const unsigned char *p = take(u, 4);
 
-	return low | (uint32_t)unpack_u16(u) << 16;
+	return p ? p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	    (uint32_t)p[3] << 24 : 0;
 }
 
 int64_t unpack_i64(struct unpack *u)
