@@ -86,6 +86,26 @@ static void replies_are_as_documented(void)
 	}
 }
 
+/* PF-TP-21, wherever in a value it stands. */
+static void every_byte_of_a_value_is_looked_at(void)
+{
+	for (int c = 1; c < 256; c++) {
+		enum socketmap_status want = c >= ' ' && c <= '~' ?
+		    SOCKETMAP_OK : SOCKETMAP_TEMP;
+
+		for (size_t at = 0; at < 19; at++) {
+			char value[] = "~~~ ~~~~ ~~~~ ~~~~~";
+			struct buf out;
+
+			value[at] = (char)c;
+			buf_init(&out, 1000);
+			CU_ASSERT_EQUAL(socketmap_reply(&out, SOCKETMAP_OK,
+			    value), want);
+			buf_clear(&out);
+		}
+	}
+}
+
 static void sizes_are_bounded(void)
 {
 	static const struct {
@@ -123,6 +143,8 @@ static void sizes_are_bounded(void)
 static const struct unit_test tests[] = {
 	{ "requests are read", requests_are_read },
 	{ "replies are as documented", replies_are_as_documented },
+	{ "every byte of a value is looked at",
+	    every_byte_of_a_value_is_looked_at },
 	{ "sizes are bounded", sizes_are_bounded },
 };
 
