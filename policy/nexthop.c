@@ -161,23 +161,23 @@ static bool has_control(const char *s, size_t len)
 
 bool nexthop_parse(const char *key, size_t len, struct nexthop *hop_r)
 {
-	struct nexthop hop = { .kind = NEXTHOP_INVALID };
 	char copy[KEY_MAX + 1];
 	struct parts parts;
 	bool good = false;
 
+	*hop_r = (struct nexthop){ .kind = NEXTHOP_INVALID };
 	if (len > 0 && len <= KEY_MAX && !has_control(key, len)) {
 		memcpy(copy, key, len);
 		copy[len] = '\0';
 		if (memchr(copy, '/', len))
-			good = take_path(copy, &hop);
+			good = take_path(copy, hop_r);
 		else if (*copy == '.')
-			good = take_parent(copy, &hop);
+			good = take_parent(copy, hop_r);
 		else
-			good = split(copy, &parts) && take_host(&parts, &hop);
+			good = split(copy, &parts) &&
+			    take_host(&parts, hop_r);
 	}
 	if (!good)
-		hop = (struct nexthop){ .kind = NEXTHOP_INVALID };
-	*hop_r = hop;
+		*hop_r = (struct nexthop){ .kind = NEXTHOP_INVALID };
 	return good;
 }
