@@ -216,6 +216,13 @@ static bool by_dane(struct decision *d)
 	return false;
 }
 
+static bool is_blank(const char *list)
+{
+	while (*list == ' ')
+		list++;
+	return *list == '\0';
+}
+
 /* At least one MX host has no DANE, so an enforce policy wins: at level
  * dane that host would get mail without authentication. */
 static bool by_mta_sts(struct decision *d)
@@ -223,7 +230,7 @@ static bool by_mta_sts(struct decision *d)
 	if (d->f->sts == STS_UNKNOWN)
 		return not_known(d);
 	if (d->f->sts != STS_MODE_ENFORCE || !d->f->patterns ||
-	    d->f->patterns[strspn(d->f->patterns, " ")] == '\0')
+	    is_blank(d->f->patterns))
 		return false;
 	level(d, FROM_MTA_STS, TLS_LEVEL_SECURE, "the policy is enforce");
 	d->text.patterns = d->f->patterns;
