@@ -69,7 +69,7 @@ static void list_remove(struct peer *peer)
 
 static void set_deadline(struct peer *peer, int64_t ms)
 {
-	peer->deadline = clock_mono_ms() + ms;
+	peer->deadline = clock_mono_tick_ms() + ms;
 }
 
 void peer_begins(struct peer *peer)

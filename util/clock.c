@@ -23,12 +23,22 @@ int64_t clock_wall(void)
 	return ts.tv_sec;
 }
 
-int64_t clock_mono_ms(void)
+static int64_t read_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_mono_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_mono_tick_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 /* Return the seconds of a unit letter, 0 when it is none. */

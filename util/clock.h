@@ -17,6 +17,9 @@ struct buf;
 
 int64_t clock_wall(void);
 int64_t clock_mono_ms(void);
+/* The monotonic clock as of its last tick, some milliseconds ago: for who
+ * reads it often and is not that exact. */
+int64_t clock_mono_tick_ms(void);
 
 /* Parse "90", "90s", "30m", "6h", "1d" or "2w" into seconds; one number
  * and one unit, at most ten years. *seconds_r is written on success. */
