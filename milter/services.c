@@ -47,6 +47,12 @@ struct conf *services_conf(struct services *s)
 	return c;
 }
 
+/* Other threads only read it. */
+const struct conf *services_conf_here(struct services *s)
+{
+	return s->conf;
+}
+
 void services_set_conf(struct services *s, struct conf *conf)
 {
 	struct conf *old;

@@ -25,6 +25,10 @@ struct services;
  * conf_unref(); pin it at MAIL for the whole message. */
 struct conf *services_conf(struct services *s);
 
+/* The same without a reference, for the loop's thread alone, where another
+ * is put in force: valid until it returns to the loop. */
+const struct conf *services_conf_here(struct services *s);
+
 /* NULL while the cache could not be opened: everything is then unknown. */
 struct cache *services_cache(struct services *s);
 struct learner *services_learner(struct services *s);

@@ -95,14 +95,13 @@ void waiting_remove(struct socketmapd *d, struct request *r)
 static bool settle(struct socketmapd *d, struct request *r,
     struct outgoing_answer *answer_r)
 {
-	struct conf *conf = services_conf(d->services);
-	struct outbound_question q = { .conf = conf, .hop = &r->hop,
+	struct outbound_question q = {
+		.conf = services_conf_here(d->services), .hop = &r->hop,
 		.dialect = r->dialect, .wanted = true };
 	bool done = socketmapd_evaluate(d, &q, answer_r);
 
 	if (done)
 		waiting_remove(d, r);
-	conf_unref(conf);
 	return done;
 }
 

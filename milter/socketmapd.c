@@ -128,8 +128,8 @@ static void answer_first(struct conn *c, struct request *r,
     struct buf *answers)
 {
 	struct socketmapd *d = server_of(c);
-	struct conf *conf = services_conf(d->services);
-	struct outbound_question q = { .conf = conf, .hop = &r->hop,
+	struct outbound_question q = {
+		.conf = services_conf_here(d->services), .hop = &r->hop,
 		.dialect = r->dialect, .wanted = true,
 		.out_of_time = r->out_of_time };
 	struct outgoing_answer answer;
@@ -140,7 +140,6 @@ static void answer_first(struct conn *c, struct request *r,
 	} else {
 		waiting_add(d, r, &answer);
 	}
-	conf_unref(conf);
 }
 
 /* Answers that are known go out, up to the first that is not. */
@@ -202,19 +201,16 @@ static bool answer_request(struct conn *c, const char *payload, size_t len,
 	struct socketmap_request request;
 	struct outbound_question q;
 	struct nexthop hop;
-	struct conf *conf;
-	bool ok;
 
 	if (!socketmap_request_read(payload, len, &request))
 		return hang_up(d, "a request without the name of a map");
 	d->n.requests++;
 	(void)nexthop_parse(request.key, request.key_len, &hop);
-	conf = services_conf(d->services);
-	q = (struct outbound_question){ .conf = conf, .hop = &hop,
+	q = (struct outbound_question){
+		.conf = services_conf_here(d->services), .hop = &hop,
 		.dialect = tls_dialect_of(request.map, request.map_len) };
-	ok = answer_hop(c, &q, answers);
-	conf_unref(conf);
-	return ok || hang_up(d, "no memory for a request");
+	return answer_hop(c, &q, answers) ||
+	    hang_up(d, "no memory for a request");
 }
 
 /* ---- the door ---------------------------------------------------------- */
