@@ -372,6 +372,14 @@ static void test_missing(void)
 
 /* ---- domains ----------------------------------------------------------- */
 
+static void keep_addresses(struct check_facts *f, size_t n)
+{
+	struct host_facts *h = &f->hosts[0];
+
+	for (; h->n > n; h->n--)
+		probe_facts_clear(&h->addresses[h->n - 1].first);
+}
+
 static void bogus_mx(struct check_facts *f)
 {
 	f->mx = MX_UNKNOWN;
@@ -389,7 +397,7 @@ static void deaf(struct check_facts *f)
 	f->mx = MX_UNKNOWN;
 	f->mx_status = DNS_TIMEOUT;
 	f->tlsrpt = TLSRPT_UNKNOWN;
-	f->hosts[0].n = 0;
+	keep_addresses(f, 0);
 	f->hosts[0].ipv4.asked = f->hosts[0].ipv6.asked = false;
 }
 
@@ -465,13 +473,13 @@ static void alias(struct check_facts *f)
 
 static void no_address(struct check_facts *f)
 {
-	f->hosts[0].n = 0;
+	keep_addresses(f, 0);
 	f->hosts[0].ipv4.status = f->hosts[0].ipv6.status = DNS_NXDOMAIN;
 }
 
 static void one_family_fails(struct check_facts *f)
 {
-	f->hosts[0].n = 1;
+	keep_addresses(f, 1);
 	f->hosts[0].ipv6.status = DNS_SERVFAIL;
 }
 
