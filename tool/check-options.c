@@ -149,6 +149,20 @@ static bool read_domains(int n, char **operands, struct check_options *o)
 	return true;
 }
 
+/* An address of the family that is left out could never be tested. */
+static bool may_connect(const struct check_options *o, const char *option,
+    const struct check_target *t)
+{
+	struct netaddr addr;
+
+	if (!netaddr_parse(t->name, &addr) ||
+	    (addr.family == AF_INET ? !o->no_ipv4 : !o->no_ipv6))
+		return true;
+	complain("--%s: %s is no IPv%c address", option, t->name,
+	    addr.family == AF_INET ? '6' : '4');
+	return false;
+}
+
 static bool read_hosts(enum check_protocol p, const struct strv *hosts,
     struct check_options *o)
 {
@@ -156,7 +170,8 @@ static bool read_hosts(enum check_protocol p, const struct strv *hosts,
 	struct check_target t;
 
 	for (size_t i = 0; i < hosts->n; i++) {
-		if (!read_host(p, option, hosts->v[i], &t))
+		if (!read_host(p, option, hosts->v[i], &t) ||
+		    !may_connect(o, option, &t))
 			return false;
 		add_target(o, &t);
 	}

@@ -543,6 +543,7 @@ def test_hostile_text_is_cleaned(check, world, zoo):
     ("--timeout", "soon", "d.example"), ("--fail-on", "info", "d.example"),
     ("--probe", "smuggling", "d.example"), ("--jobs", "0", "d.example"),
     ("--max-mx", "-1", "d.example"), ("--imap", ":143"),
+    ("-4", "--imap", "2001:db8::1"), ("-6", "--smtp", "192.0.2.1"),
     ("--imap", "mx.example:0"), ("--imap", "mx.example:65536"),
     ("--ehlo", "a b", "d.example"), ("--explain", "no.such"),
     ("--json", "--format", "text", "d.example"), ("--no-such",),
