@@ -268,7 +268,7 @@ static void print_result(unsigned conns, uint64_t ns, uint64_t cpu)
 	printf("}\n");
 }
 
-static void usage(void)
+static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr, "usage: socketmap-load [-s] [-p PID] SOCKET "
 	    "CONNECTIONS REQUESTS MAP KEYS\n");
