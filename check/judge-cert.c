@@ -29,7 +29,7 @@ enum check_status judge_expiry(const struct cert_facts *c, int64_t now,
 {
 	int64_t life = c->not_after - c->not_before;
 	int64_t left = c->not_after - now;
-	char time[32];
+	char time[JUDGE_TIME_SIZE];
 
 	if (c->not_before > now) {
 		snprintf(text, size, "is valid only in %s",

@@ -125,7 +125,7 @@ static void judge_mode(struct judge *j)
 	const struct check_facts *f = j->f;
 	uint32_t least = f->sts_mode == MTASTS_ENFORCE ? 14 * DAY :
 	    f->sts_mode == MTASTS_TESTING ? DAY : 0;
-	char have[32], want[32];
+	char have[JUDGE_TIME_SIZE], want[JUDGE_TIME_SIZE];
 
 	if (f->sts_mode == MTASTS_TESTING)
 		say(j, "mta-sts.mode", CHECK_INFO, "mode testing: failures "
@@ -155,7 +155,7 @@ static void judge_policy(struct judge *j)
 {
 	const struct check_facts *f = j->f;
 	size_t covered = count_covered(j);
-	char age[32];
+	char age[JUDGE_TIME_SIZE];
 
 	if (f->sts_mode == MTASTS_NONE)
 		findings_add(j->out, "mta-sts.policy", CHECK_OK, NULL, NULL,

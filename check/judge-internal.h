@@ -39,7 +39,8 @@ void judge_quote(struct judge *j, struct finding *one, enum stage_id id);
 void judge_fix(struct judge *j, struct finding *one, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "41 d", "5 h": how long, for people; out has 32 bytes. */
+/* "41 days", "5 hours": how long, for people. */
+#define JUDGE_TIME_SIZE 40
 const char *judge_time_text(int64_t seconds, char *out);
 
 /* No name could be looked up: that is one finding, and not theirs. */

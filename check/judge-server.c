@@ -121,7 +121,7 @@ static bool is_lost(struct judge *j)
 {
 	struct memory_starttls s;
 	struct finding *one;
-	char time[32];
+	char time[JUDGE_TIME_SIZE];
 
 	earlier(j, &s);
 	if (s.offered < LOST_AFTER)

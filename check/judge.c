@@ -7,6 +7,7 @@
 
 #include "check/judge-internal.h"
 #include "util/buf.h"
+#include "util/clock.h"
 
 #define EVIDENCE_MAX 4096
 #define EVIDENCE_LINES 24
@@ -84,21 +85,12 @@ void judge_fix(struct judge *j, struct finding *one, const char *fmt, ...)
 
 const char *judge_time_text(int64_t seconds, char *out)
 {
-	static const struct {
-		int64_t seconds;
-		const char *unit;
-	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" } };
+	struct buf text;
 
-	for (size_t i = 0; i < 3; i++)
-		if (seconds >= 2 * units[i].seconds ||
-		    (seconds >= units[i].seconds &&
-		    seconds % units[i].seconds == 0)) {
-			snprintf(out, 32, "%lld %s",
-			    (long long)(seconds / units[i].seconds),
-			    units[i].unit);
-			return out;
-		}
-	snprintf(out, 32, "%lld s", (long long)seconds);
+	buf_init(&text, JUDGE_TIME_SIZE - 1);
+	clock_add_span(&text, seconds);
+	snprintf(out, JUDGE_TIME_SIZE, "%s", buf_str(&text));
+	buf_clear(&text);
 	return out;
 }
 

@@ -203,7 +203,7 @@ static void print_since(struct list *l, int64_t since)
 	clock_add_time(&b, since);
 	if (since <= l->now) {
 		buf_adds(&b, ", ");
-		report_add_span(&b, l->now - since);
+		clock_add_span(&b, l->now - since);
 		buf_adds(&b, " ago");
 	}
 	print_labelled(&l->pen, "since", buf_str(&b));

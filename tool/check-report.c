@@ -127,22 +127,3 @@ void report_clean(struct buf *out, const char *text)
 			buf_addf(out, "\\x%02X", c);
 	}
 }
-
-void report_add_span(struct buf *out, int64_t seconds)
-{
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = {
-		{ 86400, "days" }, { 3600, "hours" }, { 60, "minutes" },
-	};
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (seconds < 2 * units[i].seconds)
-			continue;
-		buf_addf(out, "%lld %s",
-		    (long long)(seconds / units[i].seconds), units[i].name);
-		return;
-	}
-	buf_addf(out, "%lld seconds", (long long)seconds);
-}

@@ -51,7 +51,4 @@ bool report_is_smtp(const json_t *report);
  * a newline as a blank. */
 void report_clean(struct buf *out, const char *text);
 
-/* Append "2 hours", of at least two units; for up to two days "5 hours". */
-void report_add_span(struct buf *out, int64_t seconds);
-
 #endif

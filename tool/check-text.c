@@ -176,7 +176,7 @@ static void add_policy(struct buf *b, const json_t *sts)
 
 	buf_addf(b, "%s, id %s, max_age ", report_text(sts, "mode"),
 	    report_text(sts, "id"));
-	report_add_span(b, report_number(sts, "max_age"));
+	clock_add_span(b, report_number(sts, "max_age"));
 	if (hosts > 0)
 		buf_addf(b, ", covers %lld of %lld mail host%s",
 		    (long long)report_number(sts, "covered"),
@@ -209,11 +209,11 @@ static void add_end(struct buf *b, int64_t end, int64_t now)
 {
 	if (end < now) {
 		buf_adds(b, "ended ");
-		report_add_span(b, now - end);
+		clock_add_span(b, now - end);
 		buf_adds(b, " ago");
 	} else {
 		buf_adds(b, "ends in ");
-		report_add_span(b, end - now);
+		clock_add_span(b, end - now);
 	}
 }
 

@@ -119,26 +119,6 @@ static void print_json(const struct queried *q)
 
 /* ---- text: the policy -------------------------------------------------- */
 
-/* "3 days", "5 hours": the largest unit there are two of. */
-static void add_age(struct buf *out, int64_t age)
-{
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = {
-		{ 86400, "days" }, { 3600, "hours" }, { 60, "minutes" },
-	};
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (age < 2 * units[i].seconds)
-			continue;
-		buf_addf(out, "%lld %s",
-		    (long long)(age / units[i].seconds), units[i].name);
-		return;
-	}
-	buf_addf(out, "%lld seconds", (long long)age);
-}
-
 static void print_policy(const struct queried *q)
 {
 	const char *id = records_string(q->record, "id");
@@ -149,7 +129,7 @@ static void print_policy(const struct queried *q)
 	records_add_list(q->record, "mx", &text);
 	out_line("  mx        %s", buf_str(&text));
 	buf_reset(&text);
-	add_age(&text, age_of(q->record));
+	clock_add_span(&text, age_of(q->record));
 	out_line("  fetched   %s, %s ago",
 	    records_string(q->record, "fetched") ? : "-", buf_str(&text));
 	out_line("  expires   %s",

@@ -84,6 +84,25 @@ void clock_add_duration(struct buf *b, int64_t seconds)
 	buf_adds(b, "0s");
 }
 
+void clock_add_span(struct buf *b, int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} spans[] = {
+		{ 86400, "days" }, { 3600, "hours" }, { 60, "minutes" },
+	};
+
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		if (seconds < 2 * spans[i].seconds)
+			continue;
+		buf_addf(b, "%lld %s",
+		    (long long)(seconds / spans[i].seconds), spans[i].name);
+		return;
+	}
+	buf_addf(b, "%lld seconds", (long long)seconds);
+}
+
 void clock_add_time(struct buf *b, int64_t wall)
 {
 	time_t t = (time_t)wall;

@@ -28,6 +28,10 @@ bool clock_parse_duration(const char *s, int64_t *seconds_r);
 /* Append the shortest exact form clock_parse_duration() reads: "6h". */
 void clock_add_duration(struct buf *b, int64_t seconds);
 
+/* Append how long something is, for people: "3 days", "5 hours", in the
+ * largest unit there are two of. */
+void clock_add_span(struct buf *b, int64_t seconds);
+
 /* Append an RFC 3339 time in UTC: "2026-11-21T20:44:02Z". */
 void clock_add_time(struct buf *b, int64_t wall);
 

@@ -71,6 +71,29 @@ static void durations_are_read_and_written(void)
 	}
 }
 
+static void spans_are_for_people(void)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 seconds" }, { 119, "119 seconds" },
+		{ 120, "2 minutes" }, { 7199, "119 minutes" },
+		{ 7200, "2 hours" }, { 172799, "47 hours" },
+		{ 172800, "2 days" }, { 31557600, "365 days" },
+		{ -5, "-5 seconds" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 100);
+		clock_add_span(&b, cases[i].seconds);
+		CHECK_CASE_STR(cases[i].text, buf_str(&b), cases[i].text);
+		buf_clear(&b);
+	}
+}
+
 static void times_survive_a_round_trip(void)
 {
 	struct buf b;
@@ -177,6 +200,7 @@ static const struct unit_test tests[] = {
 	{ "buf keeps the first failure", buf_keeps_the_first_failure },
 	{ "numbers are written in decimal", numbers_are_written_in_decimal },
 	{ "durations are read and written", durations_are_read_and_written },
+	{ "spans are for people", spans_are_for_people },
 	{ "times survive a round trip", times_survive_a_round_trip },
 	{ "log values are quoted", log_values_are_quoted },
 	{ "numbers have bounds", numbers_have_bounds },
