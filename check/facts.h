@@ -224,7 +224,7 @@ struct check_facts {
 	enum mtasts_mode sts_mode;	/* the next three: MTASTS_FOUND */
 	uint32_t sts_max_age;
 	struct strv sts_mx;
-	struct strv sts_findings;	/* "warning: line 3: …", of the text */
+	struct strv sts_findings;	/* warnings of the text: "line 3: …" */
 	char held_id[MTASTS_ID_SIZE + 1];	/* in the cache; "": nothing */
 	enum mtasts_mode held_mode;
 	struct policy_host_facts policy_host;

@@ -336,22 +336,6 @@ static json_t *verdict(const struct check_facts *f,
 	return value;
 }
 
-static int exit_status(enum check_status worst)
-{
-	switch (worst) {
-	case CHECK_OK:
-	case CHECK_INFO:
-		return 0;
-	case CHECK_WARN:
-		return 1;
-	case CHECK_UNKNOWN:
-		return 3;
-	case CHECK_FAIL:
-		break;
-	}
-	return 2;
-}
-
 json_t *check_report_json(const struct check_facts *f,
     const struct findings *findings)
 {
@@ -364,7 +348,7 @@ json_t *check_report_json(const struct check_facts *f,
 	    "started", (json_int_t)f->started,
 	    "took_ms", (int)f->ms,
 	    "connections", (int)f->connections,
-	    "exit", exit_status(findings_worst(findings)),
+	    "exit", check_status_exit(findings_worst(findings)),
 	    "vantage", vantage(f),
 	    "verdict", verdict(f, findings),
 	    "mx", mx(f), "dane", dane(f), "mta_sts", mta_sts(f),

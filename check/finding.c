@@ -32,6 +32,33 @@ const char *check_status_name(enum check_status s)
 	return "fail";
 }
 
+bool check_status_parse(const char *name, enum check_status *s_r)
+{
+	for (int i = CHECK_OK; i <= CHECK_FAIL; i++)
+		if (strcmp(name, check_status_name((enum check_status)i)) ==
+		    0) {
+			*s_r = (enum check_status)i;
+			return true;
+		}
+	return false;
+}
+
+int check_status_exit(enum check_status s)
+{
+	switch (s) {
+	case CHECK_OK:
+	case CHECK_INFO:
+		return 0;
+	case CHECK_WARN:
+		return 1;
+	case CHECK_FAIL:
+		return 2;
+	case CHECK_UNKNOWN:
+		break;
+	}
+	return 3;
+}
+
 const struct finding_info *finding_info(const char *id)
 {
 	size_t n;

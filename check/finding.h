@@ -22,6 +22,10 @@ enum check_status {
 };
 /* "ok", "info", "warn", "unknown", "fail" */
 const char *check_status_name(enum check_status s);
+/* False when it is no such name. */
+bool check_status_parse(const char *name, enum check_status *s_r);
+/* As exit statuses: 0 ok (and info), 1 warn, 2 fail, 3 unknown. */
+int check_status_exit(enum check_status s);
 
 /* What is said about an id whatever the target; see finding-table.c. */
 struct finding_info {

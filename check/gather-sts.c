@@ -13,16 +13,6 @@
 
 /* ---- MTA-STS ----------------------------------------------------------- */
 
-static const char *severity_name(enum mtasts_severity s)
-{
-	switch (s) {
-	case MTASTS_NOTE: return "note";
-	case MTASTS_WARNING: return "warning";
-	case MTASTS_ERROR: return "error";
-	}
-	return "note";
-}
-
 static void on_finding(void *arg, const struct mtasts_finding *f)
 {
 	struct gather *g = arg;
@@ -34,8 +24,7 @@ static void on_finding(void *arg, const struct mtasts_finding *f)
 		return;
 	if (f->line)
 		snprintf(line, sizeof(line), "line %u: ", f->line);
-	snprintf(text, sizeof(text), "%s: %s%s", severity_name(f->severity),
-	    line, f->text);
+	snprintf(text, sizeof(text), "%s%s", line, f->text);
 	for (char *p = text; *p; p++)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
@@ -120,14 +109,19 @@ void gather_sts_cancel(struct gather *g)
 
 /* ---- the policy host --------------------------------------------------- */
 
-/* One address is enough, of version 4 if there is one. */
+/* One address is enough, of version 4 if there is one; where the policy is
+ * not fetched from, nothing is to be seen. */
 static void take_policy_addr(struct gather *g, size_t host,
     const struct dns_answer *a)
 {
 	(void)host;
-	if (a->status == DNS_FOUND && a->n > 0 &&
-	    g->policy_addr.family != AF_INET)
-		g->policy_addr = a->records[0].addr;
+	for (size_t i = 0; a->status == DNS_FOUND && i < a->n; i++)
+		if (g->policy_addr.family != AF_INET &&
+		    (g->ctx->allow_private ||
+		    !netaddr_is_private(&a->records[i].addr))) {
+			g->policy_addr = a->records[i].addr;
+			return;
+		}
 }
 
 static void ask_policy_host(struct gather *g)

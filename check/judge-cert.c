@@ -94,11 +94,10 @@ static void judge_cert_name(struct judge *j)
 {
 	const struct probe_tls *t = &j->p->tls;
 	struct finding *one;
+	struct netaddr addr;
 
 	/* A target that is an address has no name. */
-	if (j->f->target.is_domain ? !*j->h->name :
-	    strspn(j->f->target.name, "0123456789.") ==
-	    strlen(j->f->target.name) || strchr(j->f->target.name, ':'))
+	if (netaddr_parse(j->h->name, &addr))
 		return;
 	if (t->name_good) {
 		findings_add(j->out, "cert.name", CHECK_OK, j->h, j->a,

@@ -170,18 +170,19 @@ static bool add_certificate(json_t *where, const char *sha256)
 {
 	json_t *list = json_object_get(where, "certificates");
 	json_t *fresh = json_array();
+	bool ok = json_array_append_new(fresh, json_string(sha256)) == 0;
 	size_t i;
 	json_t *one;
 
-	if (json_array_append_new(fresh, json_string(sha256)) != 0) {
-		json_decref(fresh);
-		return false;
-	}
 	json_array_foreach(list, i, one)
 		if (json_is_string(one) && strcmp(json_string_value(one),
 		    sha256) != 0 && json_array_size(fresh) <
 		    MEMORY_CERTIFICATES)
-			json_array_append(fresh, one);
+			ok = ok && json_array_append(fresh, one) == 0;
+	if (!ok) {
+		json_decref(fresh);
+		return false;
+	}
 	return json_object_set_new(where, "certificates", fresh) == 0;
 }
 

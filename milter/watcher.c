@@ -48,13 +48,10 @@ static const char *text_of(const json_t *o, const char *name)
 
 static enum check_status status_of(const json_t *o)
 {
-	const char *name = text_of(o, "status");
-	int s = CHECK_FAIL;
+	enum check_status status = CHECK_UNKNOWN;
 
-	while (s > CHECK_OK &&
-	    strcmp(name, check_status_name((enum check_status)s)) != 0)
-		s--;
-	return (enum check_status)s;
+	(void)check_status_parse(text_of(o, "status"), &status);
+	return status;
 }
 
 /* False for what is good, and for what could not travel. */

@@ -67,6 +67,7 @@ static void explain_text(const struct finding_info *info)
 	pen_end(&p);
 	print_paragraphs(&p, info->explain);
 	print_about(&p, "Effect:", info->effect);
+	print_about(&p, "Where people log in:", info->login_effect);
 	print_about(&p, "See:", info->reference);
 }
 

@@ -90,23 +90,6 @@ static void print_policy_host(const char *metric, const json_t *report)
 
 /* ---- status ------------------------------------------------------------ */
 
-/* As exit statuses: 0 ok, 1 warning, 2 failed, 3 could not tell. */
-static int status_value(enum check_status status)
-{
-	switch (status) {
-	case CHECK_OK:
-	case CHECK_INFO:
-		return STATUS_GOOD;
-	case CHECK_WARN:
-		return STATUS_WARNING;
-	case CHECK_FAIL:
-		return STATUS_FAILED;
-	case CHECK_UNKNOWN:
-		break;
-	}
-	return STATUS_UNKNOWN;
-}
-
 static void print_status_of(const char *metric, const json_t *report,
     const char *check, int value)
 {
@@ -138,7 +121,7 @@ static void print_status(const char *metric, const json_t *report)
 		snprintf(name, sizeof(name), "%.*s",
 		    (int)strlen(groups[i]) - 1, groups[i]);
 		print_status_of(metric, report, name,
-		    status_value((enum check_status)worst));
+		    check_status_exit((enum check_status)worst));
 	}
 }
 

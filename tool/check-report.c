@@ -9,15 +9,14 @@
 #include "util/str.h"
 
 static const struct {
-	const char *name;
 	const char *word;
 	enum colour colour;
 } statuses[CHECK_STATUSES] = {
-	[CHECK_OK] = { "ok", "ok", GREEN },
-	[CHECK_INFO] = { "info", "info", BOLD },
-	[CHECK_WARN] = { "warn", "WARN", YELLOW },
-	[CHECK_UNKNOWN] = { "unknown", "unknown", YELLOW },
-	[CHECK_FAIL] = { "fail", "FAIL", RED },
+	[CHECK_OK] = { "ok", GREEN },
+	[CHECK_INFO] = { "info", BOLD },
+	[CHECK_WARN] = { "WARN", YELLOW },
+	[CHECK_UNKNOWN] = { "unknown", YELLOW },
+	[CHECK_FAIL] = { "FAIL", RED },
 };
 
 const char *report_text(const json_t *object, const char *member)
@@ -47,10 +46,10 @@ enum report_answer report_answer(const json_t *object, const char *member)
 
 enum check_status report_status(const json_t *object, const char *member)
 {
-	for (unsigned i = 0; i < CHECK_STATUSES; i++)
-		if (report_is(object, member, statuses[i].name))
-			return (enum check_status)i;
-	return CHECK_UNKNOWN;
+	enum check_status status = CHECK_UNKNOWN;
+
+	(void)check_status_parse(report_text(object, member), &status);
+	return status;
 }
 
 const char *report_word(enum check_status status)

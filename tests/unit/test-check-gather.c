@@ -66,8 +66,8 @@ static const struct row signed_rows[] = {
 	{ "_smtp._tls.example.com", DNS_TXT, DNS_FOUND,
 	    "v=TLSRPTv1; rua=mailto:r@example.com,https://r.example/", NULL,
 	    false, false },
-	{ "mta-sts.example.com", DNS_A, DNS_FOUND, "192.0.2.7", NULL, false,
-	    false },
+	{ "mta-sts.example.com", DNS_A, DNS_FOUND,
+	    "10.9.8.7 203.0.112.7", NULL, false, false },
 	{ NULL, DNS_A, DNS_NODATA, NULL, NULL, false, false }
 };
 static const struct server signed_servers[] = {
@@ -90,7 +90,7 @@ static void domain(void)
 	    "smtp 192.0.2.2:25 name=a.example.com sni=a.example.com tlsa=2\n"
 	    "smtp 2001:db8::1:25 name=a.example.com sni=a.example.com "
 	    "tlsa=2\n"
-	    "https 192.0.2.7:443 name=mta-sts.example.com "
+	    "https 203.0.112.7:443 name=mta-sts.example.com "
 	    "sni=mta-sts.example.com tlsa=0\n"
 	    "smtp 192.0.2.1:25 name=a.example.com sni= tlsa=2\n"
 	    "smtp 192.0.2.2:25 name=a.example.com sni= tlsa=2\n"
