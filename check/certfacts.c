@@ -13,6 +13,7 @@
 
 #include "check/reply.h"
 #include "util/buf.h"
+#include "util/str.h"
 
 #define NAME_MAX_LENGTH 512
 
@@ -122,17 +123,6 @@ static void take_key(X509 *cert, struct cert_facts *f)
 	    signature ? signature : "unknown");
 }
 
-static void hex(const unsigned char *digest, unsigned len, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (unsigned i = 0; i < len; i++) {
-		*out++ = digits[digest[i] >> 4];
-		*out++ = digits[digest[i] & 15];
-	}
-	*out = '\0';
-}
-
 static void take_digests(X509 *cert, struct cert_facts *f)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -141,11 +131,11 @@ static void take_digests(X509 *cert, struct cert_facts *f)
 	int n;
 
 	if (X509_digest(cert, EVP_sha256(), digest, &len) == 1)
-		hex(digest, len, f->sha256);
+		str_hex(digest, len, f->sha256);
 	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
 	if (n > 0 && EVP_Digest(der, (size_t)n, digest, &len, EVP_sha256(),
 	    NULL) == 1)
-		hex(digest, len, f->spki_sha256);
+		str_hex(digest, len, f->spki_sha256);
 	OPENSSL_free(der);
 }
 

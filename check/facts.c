@@ -3,6 +3,7 @@
 
 #include "check/facts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,19 @@ void check_facts_clear(struct check_facts *f)
 	strv_clear(&f->tlsrpt_rua);
 	probe_facts_clear(&f->policy_host.probe);
 	*f = (struct check_facts){ .n = 0 };
+}
+
+/* ---- TLSA -------------------------------------------------------------- */
+
+#define TLSA_SHOWN 72	/* bytes; the longest digest has 64 */
+
+void tlsa_text(const struct tlsa *t, char *out)
+{
+	char hex[2 * TLSA_SHOWN + 1];
+
+	str_hex(t->data, t->len < TLSA_SHOWN ? t->len : TLSA_SHOWN, hex);
+	snprintf(out, TLSA_TEXT_SIZE, "%u %u %u %s", t->usage, t->selector,
+	    t->mtype, hex);
 }
 
 /* ---- what was promised ------------------------------------------------- */

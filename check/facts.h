@@ -53,6 +53,11 @@ struct stage {
 	char detail[160];	/* ours: what went wrong; "" if nothing */
 };
 
+/* "3 1 1 ab12…" into out, TLSA_TEXT_SIZE bytes. Every digest is whole; of a
+ * certificate or key the first bytes are enough to know it. */
+#define TLSA_TEXT_SIZE 160
+void tlsa_text(const struct tlsa *t, char *out);
+
 enum check_answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 
 struct cert_facts {
@@ -91,7 +96,7 @@ struct probe_tls {
 	/* DANE, by OpenSSL, if records that count were given. */
 	enum check_answer dane;
 	int dane_depth;
-	char dane_record[160];	/* "3 1 1 ab12…"; "" unless ANSWER_YES */
+	char dane_record[TLSA_TEXT_SIZE];	/* "" unless ANSWER_YES */
 	struct cert_facts cert;
 };
 

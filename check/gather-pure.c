@@ -135,10 +135,11 @@ bool gather_addresses(const struct dns_answer *a, unsigned port,
 /* ---- TLSA -------------------------------------------------------------- */
 
 /* What is no record is shown as RFC 3597 §5 writes unknown data. */
-static char *tlsa_text(const struct dns_record *r)
+static char *shown_text(const struct dns_record *r)
 {
 	struct tlsa t = { .data = (const unsigned char *)r->data,
 		.len = r->len };
+	char hex[2 * SHOWN_WHOLE + 1];
 	struct buf b;
 	size_t shown;
 
@@ -148,8 +149,8 @@ static char *tlsa_text(const struct dns_record *r)
 	else
 		buf_addf(&b, "\\# %zu ", r->len);
 	shown = t.len > SHOWN_WHOLE ? SHOWN_CUT : t.len;
-	for (size_t i = 0; i < shown; i++)
-		buf_addf(&b, "%02x", t.data[i]);
+	str_hex(t.data, shown, hex);
+	buf_adds(&b, hex);
 	if (shown < t.len)
 		buf_adds(&b, "...");
 	return buf_steal(&b);
@@ -175,7 +176,7 @@ bool gather_tlsa(const struct dns_answer *a, struct host_facts *h)
 		struct tlsa_fact *t = &h->tlsa[h->tlsa_n++];
 
 		t->use = use[i];
-		t->text = tlsa_text(&a->records[i]);
+		t->text = shown_text(&a->records[i]);
 		t->len = a->records[i].len;
 		t->data = malloc(t->len + 1);
 		if (!t->text || !t->data)
@@ -187,38 +188,26 @@ bool gather_tlsa(const struct dns_answer *a, struct host_facts *h)
 	return true;
 }
 
-/* The record OpenSSL tells of, whose text may be cut at its room. */
+/* The record OpenSSL tells of. */
 static bool is_record(const struct tlsa_fact *t, const char *record)
 {
-	char hex[3];
+	char text[TLSA_TEXT_SIZE];
 	struct tlsa r;
-	size_t i = 0;
 
 	if (!tlsa_read(t->data, t->len, &r))
 		return false;
-	snprintf(hex, sizeof(hex), "%u", r.usage);
-	if (strncmp(record, t->text, sizeof("3 1 1 ") - 1) != 0)
-		return false;
-	record += sizeof("3 1 1 ") - 1;
-	for (; i < r.len && record[0] && record[1]; i++, record += 2) {
-		snprintf(hex, sizeof(hex), "%02x", r.data[i]);
-		if (strncmp(hex, record, 2) != 0)
-			return false;
-	}
-	/* All of the record; of one that does not fit, enough to know it. */
-	return i == r.len ? !*record : i >= SHOWN_CUT;
+	tlsa_text(&r, text);
+	return strcmp(text, record) == 0;
 }
 
 static bool equals_hex(const struct tlsa *t, const char *hex)
 {
-	char byte[3];
+	char own[2 * SHOWN_WHOLE + 1];
 
-	for (size_t i = 0; i < t->len; i++) {
-		snprintf(byte, sizeof(byte), "%02x", t->data[i]);
-		if (strncmp(byte, hex + 2 * i, 2) != 0)
-			return false;
-	}
-	return hex[2 * t->len] == '\0';
+	if (t->len > SHOWN_WHOLE)
+		return false;
+	str_hex(t->data, t->len, own);
+	return strcmp(own, hex) == 0;
 }
 
 /*

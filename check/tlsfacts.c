@@ -117,18 +117,14 @@ static void dane_text(SSL *ssl, struct probe_tls *f)
 {
 	uint8_t usage, selector, mtype;
 	const unsigned char *data;
+	struct tlsa t;
 	size_t len;
-	int n;
 
 	if (SSL_get0_dane_tlsa(ssl, &usage, &selector, &mtype, &data, &len) <
 	    0)
 		return;
-	n = snprintf(f->dane_record, sizeof(f->dane_record), "%u %u %u ",
-	    usage, selector, mtype);
-	for (size_t i = 0; i < len && n + 2 < (int)sizeof(f->dane_record);
-	    i++, n += 2)
-		snprintf(f->dane_record + n,
-		    sizeof(f->dane_record) - (size_t)n, "%02x", data[i]);
+	t = (struct tlsa){ usage, selector, mtype, data, len };
+	tlsa_text(&t, f->dane_record);
 }
 
 /* OpenSSL has compared while it shook hands. */

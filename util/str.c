@@ -107,6 +107,18 @@ size_t str_bom(const char *text, size_t len)
 	    sizeof(mark) : 0;
 }
 
+void str_hex(const void *data, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+	}
+	*out = '\0';
+}
+
 bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r)
 {
 	uint64_t value = 0;

@@ -57,6 +57,10 @@ bool str_ends(const char *s, const char *suffix);
 /* The bytes of the byte order mark that text in UTF-8 may begin with. */
 size_t str_bom(const char *text, size_t len);
 
+/* Write bytes as lower-case hexadecimal digits and a NUL: 2 * len + 1 bytes
+ * of out. */
+void str_hex(const void *data, size_t len, char *out);
+
 /* Parse decimal digits only (no sign, no space); true when the whole of
  * s is a number not above max. *value_r is written on success only. */
 bool str_to_u64(const char *s, uint64_t max, uint64_t *value_r);

@@ -71,6 +71,16 @@ static void durations_are_read_and_written(void)
 	}
 }
 
+static void bytes_in_hexadecimal(void)
+{
+	char out[9];
+
+	str_hex("\x00\x7f\xab\xff", 4, out);
+	CU_ASSERT_STRING_EQUAL(out, "007fabff");
+	str_hex("", 0, out);
+	CU_ASSERT_STRING_EQUAL(out, "");
+}
+
 static void spans_are_for_people(void)
 {
 	static const struct {
@@ -200,6 +210,7 @@ static const struct unit_test tests[] = {
 	{ "buf keeps the first failure", buf_keeps_the_first_failure },
 	{ "numbers are written in decimal", numbers_are_written_in_decimal },
 	{ "durations are read and written", durations_are_read_and_written },
+	{ "bytes in hexadecimal", bytes_in_hexadecimal },
 	{ "spans are for people", spans_are_for_people },
 	{ "times survive a round trip", times_survive_a_round_trip },
 	{ "log values are quoted", log_values_are_quoted },
